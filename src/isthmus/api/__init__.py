@@ -1,0 +1,1 @@
+"""What plugin authors import; this package imports nothing else of Isthmus."""

@@ -1,0 +1,118 @@
+"""Connectors: what a connector author writes to say which tasks there are."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Protocol
+
+from isthmus.api.config_def import ConfigDef, ConfigValue
+from isthmus.api.record import SourceOffset, SourcePartition
+from isthmus.api.task import SinkTask, SourceOffsetReader, SourceTask
+
+
+class ConnectorContext(Protocol):
+    """What a connector may ask of the runtime; from any thread."""
+
+    def request_task_reconfiguration(self) -> None:
+        """Ask for `task_configs` to be called again, because the source or target changed."""
+        ...
+
+    def raise_error(self, error: Exception) -> None:
+        """Mark the connector FAILED, for an error found outside the runtime's calls."""
+        ...
+
+
+class SourceConnectorContext(ConnectorContext, Protocol):
+    """The context of a source connector."""
+
+    @property
+    def offset_reader(self) -> SourceOffsetReader: ...
+
+
+class Connector(ABC):
+    """Says how a job is split into tasks; moves no data itself. Java: Connector.
+
+    A connector lives in a process of its own. The runtime calls, on one thread: `start`, then
+    `task_configs` whenever the tasks may have changed, at last `stop`. After a pause or stop,
+    `start` may be called again on the same instance. `config` and `validate` are called on
+    instances that never start.
+    """
+
+    #: What users see at `GET /connector-plugins` and in statuses.
+    version: ClassVar[str] = "undefined"
+
+    @abstractmethod
+    def config(self) -> ConfigDef:
+        """Return the settings that this connector knows."""
+
+    def validate(self, config: Mapping[str, str | None]) -> Sequence[ConfigValue]:
+        """Return each setting with its value and errors; by default what `config` can tell.
+
+        Add errors that need a look at several settings, or at the source or target. Called often,
+        on any worker: it must not change anything.
+        """
+        return self.config().validate(config)
+
+    @abstractmethod
+    def start(self, config: Mapping[str, str]) -> None:
+        """Take the settings, and get ready to say which tasks there are.
+
+        Raises:
+            ConnectError: The connector becomes FAILED with this text.
+        """
+
+    @abstractmethod
+    def task_configs(self, max_tasks: int) -> Sequence[Mapping[str, str]]:
+        """Return the settings of each task, at most `max_tasks` of them.
+
+        Return the same when nothing changed: a difference restarts all tasks of the connector.
+        """
+
+    def stop(self) -> None:
+        """Let go of what `start` took; called once for each `start` that was called."""
+
+
+class SourceConnector(Connector):
+    """A connector whose tasks bring records into Kafka. Java: SourceConnector."""
+
+    context: SourceConnectorContext
+
+    @abstractmethod
+    def task_class(self) -> type[SourceTask]:
+        """Return the class of the tasks."""
+
+    def alter_offsets(
+        self,
+        config: Mapping[str, str],
+        offsets: Sequence[tuple[SourcePartition, SourceOffset | None]],
+    ) -> bool:
+        """Check offsets that a user wants to write, None for a reset (KIP-875).
+
+        Return True when the offsets in Kafka are all there is to change.
+
+        Raises:
+            ConnectError: These offsets make no sense for this connector; nothing is written.
+        """
+        return False
+
+
+class SinkConnector(Connector):
+    """A connector whose tasks take records out of Kafka. Java: SinkConnector."""
+
+    context: ConnectorContext
+
+    @abstractmethod
+    def task_class(self) -> type[SinkTask]:
+        """Return the class of the tasks."""
+
+    def alter_offsets(
+        self, config: Mapping[str, str], offsets: Mapping[tuple[str, int], int | None]
+    ) -> bool:
+        """Check offsets by topic and partition that a user wants to write, None for a reset.
+
+        Return True when the offsets in Kafka are all there is to change (KIP-875).
+        """
+        return False
+
+
+#: Any class of connectors, for those who look one up by name.
+AnyConnector = SourceConnector | SinkConnector

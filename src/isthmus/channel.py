@@ -1,0 +1,254 @@
+"""What the worker and its child processes say to each other: messages and framing, no I/O.
+
+A message is a msgspec struct, sent as MessagePack behind a four-byte big-endian length over a
+Unix stream socket. Three conversations use it:
+
+    worker → fork server    `Fork` with the child's end of a socket pair; back: `Forked`, `Exited`
+    worker → child          first a job (`StartConnector`, `StartTask`, `RunPluginJob`), then orders
+    child → worker          `StateChanged` and the other reports, and its own requests
+
+`worker/` drives one end on the event loop, `task/` the other with blocking calls. Neither imports
+the other; this module is their only common ground.
+
+A message with a `request` number other than 0 is answered by a `Reply` with the same number.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+#: A message larger than this is a bug or hostile, not a configuration.
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+_LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConnectorTaskId:
+    """One task of one connector. Java: ConnectorTaskId."""
+
+    connector: str
+    task: int
+
+    def __str__(self) -> str:
+        return f"{self.connector}-{self.task}"
+
+
+class TargetState(StrEnum):
+    """What the user wants a connector and its tasks to be."""
+
+    STARTED = "STARTED"
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+
+
+class State(StrEnum):
+    """What a connector or task is, as the status topic and the REST API name it."""
+
+    UNASSIGNED = "UNASSIGNED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    FAILED = "FAILED"
+    RESTARTING = "RESTARTING"
+    STOPPED = "STOPPED"
+    DESTROYED = "DESTROYED"
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """The base of all messages; on the wire an array that starts with the class's name."""
+
+
+class Fork(Message, frozen=True):
+    """Worker → fork server, with one file descriptor attached: the child's end of its channel."""
+
+    child: int
+    title: str
+
+
+class Forked(Message, frozen=True):
+    """Fork server → worker: child `child` runs as process `pid`."""
+
+    child: int
+    pid: int
+
+
+class Exited(Message, frozen=True):
+    """Fork server → worker: `exit_code` is as `subprocess` has it, negative for a signal."""
+
+    child: int
+    exit_code: int
+
+
+class StartConnector(Message, frozen=True):
+    """The job of a connector's child. Configs have their `${…}` resolved already.
+
+    `worker_config` are the worker's own properties. `target_state` PAUSED or STOPPED: the
+    connector is built but not started.
+    """
+
+    name: str
+    config: dict[str, str | None]
+    worker_config: dict[str, str]
+    target_state: TargetState
+    log_levels: dict[str, str]
+
+
+class StartTask(Message, frozen=True):
+    """The job of a task's child. `config` is the task's own, `connector_config` its connector's."""
+
+    connector: str
+    task: int
+    config: dict[str, str | None]
+    connector_config: dict[str, str | None]
+    worker_config: dict[str, str]
+    target_state: TargetState
+    cluster_id: str
+    log_levels: dict[str, str]
+
+
+class RunPluginJob(Message, frozen=True):
+    """The job of a short-lived child that runs plugin code once and answers with a `Reply`.
+
+    `job` names a function in `task/jobs.py`; `arguments` and the reply's `body` are JSON.
+    """
+
+    request: int
+    job: str
+    arguments: bytes
+    worker_config: dict[str, str]
+    log_levels: dict[str, str]
+
+
+class ChangeState(Message, frozen=True):
+    """Worker → child: go to this target state; the child reports with `StateChanged`."""
+
+    target_state: TargetState
+
+
+class Stop(Message, frozen=True):
+    """Worker → child: end in order, report the last state and exit."""
+
+
+class GenerateTaskConfigs(Message, frozen=True):
+    """Worker → connector: answer with JSON, a list of at most `max_tasks` task configs.
+
+    Each is complete: `task.class` and `topics` or `topics.regex` are added by the child.
+    """
+
+    request: int
+    max_tasks: int
+
+
+class SetLogLevel(Message, frozen=True):
+    """Worker → child: `level` is a name of Python's `logging`; `logger` "" is the root."""
+
+    logger: str
+    level: str
+
+
+class StateChanged(Message, frozen=True):
+    """Child → worker: the state it is in now. `trace` is set for FAILED."""
+
+    state: State
+    trace: str | None = None
+    version: str | None = None
+
+
+class ReconfigurationRequested(Message, frozen=True):
+    """Connector → worker: the connector wants its task configs generated anew."""
+
+
+class ReadOffsets(Message, frozen=True):
+    """Child → worker: the reply's body is a MessagePack list of values in the order of `keys`.
+
+    `keys` are keys of the offsets topic, as bytes; a value is bytes, or nil where there is none.
+    """
+
+    request: int
+    keys: list[bytes]
+
+
+class WriteOffsets(Message, frozen=True):
+    """Task → worker: the reply says that all of them are in the offsets topic, or why not."""
+
+    request: int
+    records: list[tuple[bytes, bytes | None]]
+
+
+class TopicsUsed(Message, frozen=True):
+    """Task → worker: the first time records of these topics passed through it (KIP-558)."""
+
+    topics: list[str]
+
+
+class Reply(Message, frozen=True):
+    """The answer to request number `request`: a body, or an error's class name and text.
+
+    `error_type` is the class's own name (`ConfigError`), or "" when there is no error.
+    """
+
+    request: int
+    body: bytes = b""
+    error_type: str = ""
+    error: str = ""
+
+
+AnyMessage: TypeAlias = (
+    Fork
+    | Forked
+    | Exited
+    | StartConnector
+    | StartTask
+    | RunPluginJob
+    | ChangeState
+    | Stop
+    | GenerateTaskConfigs
+    | SetLogLevel
+    | StateChanged
+    | ReconfigurationRequested
+    | ReadOffsets
+    | WriteOffsets
+    | TopicsUsed
+    | Reply
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AnyMessage)
+
+
+def encode(message: AnyMessage) -> bytes:
+    """Return the message as one frame, ready to send."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+class FrameReader:
+    """Turns the bytes of a stream back into messages; holds what is not yet complete."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[AnyMessage]:
+        """Take the next bytes of the stream and return the messages that they complete.
+
+        Raises:
+            ValueError: The stream does not hold our messages; it cannot be read on.
+        """
+        self._buffer += data
+        messages: list[AnyMessage] = []
+        start = 0
+        while len(self._buffer) - start >= _LENGTH_BYTES:
+            length = int.from_bytes(self._buffer[start : start + _LENGTH_BYTES], "big")
+            if length > MAX_MESSAGE_BYTES:
+                raise ValueError(
+                    f"a message of {length} bytes; at most {MAX_MESSAGE_BYTES} expected"
+                )
+            end = start + _LENGTH_BYTES + length
+            if len(self._buffer) < end:
+                break
+            messages.append(_decoder.decode(memoryview(self._buffer)[start + _LENGTH_BYTES : end]))
+            start = end
+        if start:
+            del self._buffer[:start]
+        return messages

@@ -1,0 +1,1 @@
+"""Properties files, worker and connector settings, client settings, providers."""

@@ -1,0 +1,1 @@
+"""Converters that come with Connect, one file each."""

@@ -1,0 +1,1 @@
+"""Real Apache Kafka for the quickstart and the tests."""

@@ -1,0 +1,1 @@
+"""Decides what this worker runs, and leads the cluster when elected."""

@@ -1,0 +1,1 @@
+"""Kafka clients, topic logs and admin calls: the ground that both processes stand on."""

@@ -1,0 +1,1 @@
+"""The three internal topics as stores: config, offsets, status."""

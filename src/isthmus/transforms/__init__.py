@@ -1,0 +1,1 @@
+"""Transformations and predicates that come with Connect, one file each."""
