@@ -1,0 +1,413 @@
+"""The herder: keeps what this worker runs in line with the group and the config topic.
+
+A REST request or a change comes in, and in turn (`turns.py`):
+
+    the config topic is written and read back     connectors.py → storage/config_store.py
+    what changed is staged                        Herder, as ConfigListener
+    what it means is decided                      reconcile.py (pure)
+    the group agrees on who runs what             group/member.py, leader.py
+    work stops and starts                         local_work.py → worker/
+
+Everything happens on the event loop, one turn after the other, so nothing here needs a lock.
+Java: DistributedHerder.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from isthmus.api.errors import ConnectError
+from isthmus.channel import ConnectorTaskId
+from isthmus.config.worker import WorkerConfig
+from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
+from isthmus.herder.errors import NotLeaderError
+from isthmus.herder.leader import Leader
+from isthmus.herder.local_work import LocalWork
+from isthmus.herder.reconcile import (
+    AfterRebalance,
+    Staged,
+    Work,
+    after_rebalance,
+    assigned_work,
+    changes,
+    restart_plan,
+    revoked_work,
+)
+from isthmus.herder.stage import Stages
+from isthmus.herder.turns import Turns
+from isthmus.storage.cluster_state import ClusterState, SessionKey
+from isthmus.storage.config_store import ConfigStore, RestartRequest
+from isthmus.storage.status_store import StatusStore
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: How many times a worker tries to read the config topic before it lets go of what it runs.
+_READ_ATTEMPTS = 5
+
+
+class Member(Protocol):
+    """What the herder asks of its membership in the group."""
+
+    def request_rejoin(self, reason: str) -> None: ...
+
+    def leave_group(self, reason: str) -> None: ...
+
+
+class Herder:
+    """One worker's part in the cluster. For the event loop only.
+
+    `attach` gives it its member and its local work, which need the herder to be built.
+    """
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        configs: ConfigStore,
+        statuses: StatusStore,
+        leader: Leader,
+        url: str,
+        set_log_level: Callable[[str, str], object],
+    ) -> None:
+        self.stages = Stages("awaiting startup")
+        self.turns = Turns()
+        self.configs = configs
+        self.statuses = statuses
+        self.leader = leader
+        self.url = url
+        self._config = config
+        self._set_log_level = set_log_level
+        self._member: Member
+        self.work: LocalWork
+        #: The configs that the current work was decided on; moves only between turns.
+        self.state: ClusterState = configs.snapshot()
+        self._staged = Staged()
+        self._assignment: Assignment | None = None
+        self._protocol = ConnectProtocol.EAGER
+        self._member_id = ""
+        self._settled = False
+        self._resolved = True
+        self._read_attempts = 0
+        self._not_before = 0.0
+        self._first_round = asyncio.Event()
+        self._stopping = False
+
+    def attach(self, member: Member, work: LocalWork) -> None:
+        """Complete the herder; once, before `run`."""
+        self._member = member
+        self.work = work
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether this worker has joined the group and started its first work."""
+        return self._first_round.is_set()
+
+    @property
+    def is_leader(self) -> bool:
+        return self._assignment is not None and self._assignment.leader == self._member_id
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The whole of what the group wants this worker to run; None outside the group."""
+        return self._assignment
+
+    def owns_connector(self, name: str) -> bool:
+        return self._assignment is not None and name in self._assignment.connectors
+
+    def owns_task(self, task: ConnectorTaskId) -> bool:
+        return self._assignment is not None and task in self._assignment.tasks
+
+    def leader_url(self) -> str | None:
+        """Return where the leader listens, or None while a rebalance leaves it open."""
+        return self._assignment.leader_url if self._assignment is not None else None
+
+    def require_leader(self) -> None:
+        """Raise unless this worker leads the group."""
+        if not self.is_leader:
+            raise NotLeaderError(
+                "Only the leader can perform this operation.", self.leader_url() or None
+            )
+
+    @property
+    def rebalance_expected(self) -> bool:
+        """Whether configs have changed that the group has not agreed on yet."""
+        return self._staged.rebalance
+
+    async def request(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Run a request's action in its turn, on the newest configs."""
+        return await self.turns.of_request(lambda: self._on_newest(action))
+
+    async def _on_newest(self, action: Callable[[], Awaitable[T]]) -> T:
+        await self._apply_staged()
+        return await action()
+
+    async def run(self) -> None:
+        """Take turns until `stop`; the member must have been started."""
+        self.state = self.configs.snapshot()
+        self.stages.begin("ensuring membership in the cluster")
+        while not self._stopping:
+            if await self.turns.take_group_turn() or await self._advance():
+                continue
+            # Requests go on while a rebalance is under way: what they write is staged, and many
+            # new connectors then share the next rebalance. Java makes each wait for its own.
+            if self._assignment is not None and await self.turns.take_request_turn():
+                continue
+            await self.turns.wait(self._seconds_to_next_duty())
+
+    async def stop(self) -> None:
+        """End all work in order, and refuse what waits. The group is left by the caller after."""
+        log.info("Herder stopping")
+        self.stages.begin("shutting down")
+        self._stopping = True
+        self.turns.close()
+        self.turns.wake()
+        await self.work.stop_all()
+        await self.statuses.flush()
+        log.info("Herder stopped")
+
+    async def _advance(self) -> bool:
+        """Do the next thing that is due; return whether more may be due."""
+        if not self._settled or time.monotonic() < self._not_before:
+            return False
+        if not self._resolved:
+            await self._resolve_rebalance()
+            return True
+        if self._staged:
+            await self._apply_staged()
+            return True
+        if self.is_leader and self._protocol is ConnectProtocol.SESSIONED:
+            return await self.leader.rotate_session_key_if_due()
+        return False
+
+    def _seconds_to_next_duty(self) -> float | None:
+        if not self._settled:
+            return None
+        until_retry = self._not_before - time.monotonic()
+        if until_retry > 0:
+            return until_retry
+        if self.is_leader and self._protocol is ConnectProtocol.SESSIONED:
+            return self.leader.seconds_to_key_rotation()
+        return None
+
+    # What the group member asks and tells (GroupListener); each waits for its turn.
+
+    async def prepare_join(self) -> WorkerState:
+        """Return what this worker offers to the group; under the eager protocol, stop all work."""
+        return await self.turns.of_group(self._prepare_join)
+
+    async def _prepare_join(self) -> WorkerState:
+        self._settled = False
+        self.leader.forget_owners()
+        if self._protocol is ConnectProtocol.EAGER and self._assignment is not None:
+            await self.work.stop_all()
+            self._assignment = None
+        self.state = self.configs.snapshot()
+        return WorkerState(self.url, self.state.offset, self._assignment)
+
+    async def joined(
+        self, generation: int, member_id: str, protocol: ConnectProtocol, assignment: Assignment
+    ) -> None:
+        """Take the assignment; returns when the work that it revokes has stopped."""
+        await self.turns.of_group(
+            lambda: self._joined(generation, member_id, protocol, assignment)
+        )
+
+    async def _joined(
+        self, generation: int, member_id: str, protocol: ConnectProtocol, assignment: Assignment
+    ) -> None:
+        log.info(
+            "Joined group at generation %d with protocol %s, leader %s: assigned %s, revoked %s",
+            generation,
+            protocol.value,
+            assignment.leader_url,
+            assigned_work(assignment),
+            revoked_work(assignment),
+        )
+        self.work.generation = generation
+        self._member_id, self._protocol = member_id, protocol
+        await self.work.stop(revoked_work(assignment))
+        self._assignment = _merged(self._assignment, assignment)
+        self._settled, self._resolved = True, False
+
+    async def coordinator_lost(self) -> None:
+        """Stop all work: other workers may have been given it."""
+        await self.turns.of_group(self._coordinator_lost)
+
+    async def _coordinator_lost(self) -> None:
+        log.warning("This worker is out of the group; stopping %s", self.work.running)
+        self._settled, self._assignment = False, None
+        await self.work.stop_all()
+
+    def _rejoin(self, reason: str) -> None:
+        self._settled = False
+        log.info("Requesting a rebalance: %s", reason)
+        self._member.request_rejoin(reason)
+
+    async def _resolve_rebalance(self) -> None:
+        """Bring configs and assignment together, then start what is new. Java: ditto.
+
+        Java: DistributedHerder.handleRebalanceCompleted.
+        """
+        assert self._assignment is not None
+        decision = self._decide_after_rebalance(has_read=False)
+        if decision is AfterRebalance.READ_CONFIGS:
+            if not await self._read_configs():
+                return
+            decision = self._decide_after_rebalance(has_read=True)
+        if decision is not AfterRebalance.START:
+            self._rejoin(
+                f"config offset {self.state.offset} does not match the group's"
+                f" {self._assignment.config_offset}"
+            )
+            return
+        await self.work.start(assigned_work(self._assignment))
+        if self.is_leader:
+            self.leader.clean_statuses(self.state)
+        self._resolved = True
+        self.stages.begin("polling the group coordinator until interrupted")
+        self._first_round.set()
+        if revoked_work(self._assignment):
+            self._assignment = _without_revocations(self._assignment)
+            self._rejoin("work was revoked and can be given to others now")
+
+    def _decide_after_rebalance(self, *, has_read: bool) -> AfterRebalance:
+        assert self._assignment is not None
+        return after_rebalance(
+            self._assignment, self.state.offset, leads=self.is_leader, has_read=has_read
+        )
+
+    async def _read_configs(self) -> bool:
+        """Read the config topic to its end; if that fails, leave the group for a while."""
+        self.stages.begin("reading to the end of the config topic")
+        try:
+            await asyncio.wait_for(self.configs.refresh(), self._config.worker_sync_timeout)
+        except (TimeoutError, ConnectError) as error:
+            await self._back_off(error)
+            return False
+        self._read_attempts = 0
+        self.state = self.configs.snapshot()
+        return True
+
+    async def _back_off(self, error: Exception) -> None:
+        log.warning("The config topic could not be read to its end: %s", error or "time ran out")
+        self._member.leave_group("taking too long to read the log")
+        self._settled = False
+        self._read_attempts += 1
+        if self._protocol is ConnectProtocol.EAGER:
+            pause = self._config.worker_unsync_backoff
+        elif self._read_attempts <= _READ_ATTEMPTS:
+            left = _READ_ATTEMPTS + 1 - self._read_attempts
+            pause = self._config.scheduled_rebalance_max_delay / 10 / left
+        else:
+            self._read_attempts = 0
+            await self.work.stop_all()
+            self._assignment = None
+            pause = 0.0
+        asyncio.get_running_loop().call_later(pause, self._rejoin, "trying again to read configs")
+
+    async def _apply_staged(self) -> None:
+        """Act on what changed in the config topic since the last time."""
+        if not self._staged:
+            return
+        staged, self._staged = self._staged, Staged()
+        before, self.state = self.state, self.configs.snapshot()
+        todo = changes(staged, before, self.state, self.work.running)
+        if todo.stop_tasks:
+            await self.work.stop(Work(tasks=todo.stop_tasks))
+        for name in todo.restart_connectors:
+            await self.work.restart_connector(name)
+        await asyncio.gather(*(self.work.change_state(name) for name in todo.change_states))
+        for request in staged.restarts.values():
+            await self._restart_own_part(request)
+        if todo.rejoin:
+            self._rejoin("connectors or task configs have changed")
+
+    async def _restart_own_part(self, request: RestartRequest) -> None:
+        status = self.statuses.connector(request.connector)
+        if status is None or self._assignment is None:
+            return
+        tasks = {task: found.state for task, found in self.statuses.tasks(request.connector).items()}
+        plan = restart_plan(request, status.state, tasks)
+        await self.work.restart(plan.within(assigned_work(self._assignment)))
+
+    # What changed in the config topic (ConfigListener); staged, and acted on in turn.
+
+    def connector_config_updated(self, name: str) -> None:
+        """Stage a connector's new config, or a new connector."""
+        log.info("Connector %s config updated", name)
+        self._staged.connectors.add(name)
+        if not self.state.contains(name):
+            self._staged.rebalance = True
+        self.turns.wake()
+
+    def connector_config_removed(self, name: str) -> None:
+        """Stage the end of a connector."""
+        log.info("Connector %s config removed", name)
+        self._staged.connectors.discard(name)
+        self._staged.rebalance = True
+        self.turns.wake()
+
+    def task_configs_updated(self, name: str) -> None:
+        """Stage new task configs of a connector, possibly none at all."""
+        log.info("Task configs of connector %s updated", name)
+        self._staged.reconfigured.add(name)
+        self._staged.rebalance = True
+        self.turns.wake()
+
+    def target_state_changed(self, name: str) -> None:
+        """Stage a pause, a resume or a stop."""
+        log.info("Connector %s target state change", name)
+        self._staged.target_states.add(name)
+        self.turns.wake()
+
+    def session_key_updated(self, key: SessionKey) -> None:
+        """Nothing to stage: the newest key is read from the configs where it is needed."""
+        log.debug("Session key of %d adopted", key.created_ms)
+        self.turns.wake()
+
+    def restart_requested(self, request: RestartRequest) -> None:
+        """Stage the restart of a connector and some of its tasks."""
+        log.info("Received %s", request)
+        self._staged.add_restart(request)
+        self.turns.wake()
+
+    def logger_level_updated(self, namespace: str, level: str) -> None:
+        """Set the level here, as every worker of the cluster does (KIP-976)."""
+        self._set_log_level(namespace, level)
+
+
+def _merged(before: Assignment | None, new: Assignment) -> Assignment:
+    """Return the whole of what a worker has after an incremental assignment."""
+    if before is None:
+        return new
+    held = (assigned_work(before) - revoked_work(new)) | assigned_work(new)
+    return _with_work(new, held)
+
+
+def _with_work(assignment: Assignment, work: Work) -> Assignment:
+    return Assignment(
+        error=assignment.error,
+        leader=assignment.leader,
+        leader_url=assignment.leader_url,
+        config_offset=assignment.config_offset,
+        connectors=tuple(sorted(work.connectors)),
+        tasks=tuple(sorted(work.tasks)),
+        revoked_connectors=assignment.revoked_connectors,
+        revoked_tasks=assignment.revoked_tasks,
+        delay=assignment.delay,
+    )
+
+
+def _without_revocations(assignment: Assignment) -> Assignment:
+    return Assignment(
+        error=assignment.error,
+        leader=assignment.leader,
+        leader_url=assignment.leader_url,
+        config_offset=assignment.config_offset,
+        connectors=assignment.connectors,
+        tasks=assignment.tasks,
+        delay=assignment.delay,
+    )

@@ -1,0 +1,263 @@
+"""What runs on this worker: started, stopped, restarted, and its states written down.
+
+The herder decides, `LocalWork` acts, the `Worker` runs the processes. Starting a connector may
+take long (it is somebody else's code), so it goes on in the background; whatever stops that
+connector later waits its turn in the worker.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+from isthmus.api.errors import ConnectError
+from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.herder.errors import RestError
+from isthmus.herder.reconcile import Work, configs_with_placeholders, task_configs_changed
+from isthmus.storage.config_store import ConfigStore
+from isthmus.storage.status_store import Status, StatusStore
+from isthmus.worker.worker import TooManyTasksError, Worker
+
+log = logging.getLogger(__name__)
+
+Config = Mapping[str, str | None]
+
+_FIRST_RETRY = 0.25
+_LONGEST_RETRY = 60.0
+
+
+class Publish(Protocol):
+    """Writes a connector's task configs, here or on the leader."""
+
+    def __call__(self, name: str, configs: Sequence[Mapping[str, str]]) -> Awaitable[None]: ...
+
+
+class LocalWork:
+    """The connectors and tasks that this worker was told to run. For the event loop only.
+
+    `running` is what was started and not stopped, whether or not it has failed since: a failed
+    task stays where it is until a user, or a new config, restarts it.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        configs: ConfigStore,
+        statuses: StatusStore,
+        worker_id: str,
+        resolve: Callable[[Config], dict[str, str | None]],
+        publish: Publish,
+    ) -> None:
+        self.running = Work()
+        self.generation = -1
+        self._worker = worker
+        self._configs = configs
+        self._statuses = statuses
+        self._worker_id = worker_id
+        self._resolve = resolve
+        self._publish = publish
+        self._background: dict[str, asyncio.Task[None]] = {}
+        self._asked_again: set[str] = set()
+
+    async def start(self, work: Work) -> None:
+        """Start what is not running yet; returns when the tasks' processes were asked for."""
+        new = work - self.running
+        if not new:
+            return
+        log.info("Starting %s", new)
+        self.running |= new
+        for name in sorted(new.connectors):
+            self._in_background(name, self._start_connector(name))
+        await asyncio.gather(*(self._start_task(task) for task in sorted(new.tasks)))
+
+    async def stop(self, work: Work) -> None:
+        """Stop what runs of this work; returns when it has ended, or was ended."""
+        stopping = work & self.running
+        if not stopping:
+            return
+        log.info("Stopping %s", stopping)
+        self.running -= stopping
+        for name in stopping.connectors:
+            self._cancel_background(name)
+        await asyncio.gather(
+            self._worker.stop_connectors(sorted(stopping.connectors)),
+            self._worker.stop_tasks(sorted(stopping.tasks)),
+        )
+        state = self._configs.snapshot()
+        for name in stopping.connectors:
+            if not state.contains(name):
+                self._statuses.delete_topics(name)
+
+    async def stop_all(self) -> None:
+        """Stop everything and write down the last states."""
+        await self.stop(self.running)
+
+    async def restart(self, work: Work) -> None:
+        """Stop and start this work where it runs."""
+        owned = work & self.running
+        for name in sorted(owned.connectors):
+            self._put_connector(name, State.RESTARTING)
+        for task in sorted(owned.tasks):
+            self._put_task(task, State.RESTARTING)
+        await self.stop(owned)
+        await self.start(owned)
+
+    async def restart_connector(self, name: str) -> None:
+        """Stop the connector and start it anew if it still has a config; leave its tasks alone."""
+        bounced = Work(connectors=frozenset({name}))
+        await self.stop(bounced)
+        if self._configs.snapshot().contains(name):
+            await self.start(bounced)
+
+    async def restart_task(self, task: ConnectorTaskId) -> bool:
+        """Stop the task and start it anew; return False if it could not be started."""
+        await self.stop(Work(tasks=frozenset({task})))
+        self.running |= Work(tasks=frozenset({task}))
+        return await self._start_task(task)
+
+    async def change_state(self, name: str) -> None:
+        """Bring the connector and its local tasks to the target state in the config topic."""
+        target = self._configs.snapshot().target_state(name)
+        if target is None:
+            return
+        await self._worker.change_state(name, target)
+        if target is TargetState.STARTED and name in self.running.connectors:
+            self.reconfigure(name)
+
+    def reconfigure(self, name: str) -> None:
+        """Ask the connector for its task configs, and publish them if they changed.
+
+        Goes on in the background until it succeeds, or the connector stops. A start that is under
+        way is not disturbed: it asks for the task configs at its end anyway.
+        """
+        if name in self._background:
+            self._asked_again.add(name)
+        else:
+            self._in_background(name, self._reconfigure_until_done(name))
+
+    async def _start_connector(self, name: str) -> None:
+        state = self._configs.snapshot()
+        raw, target = state.connector_config(name), state.target_state(name)
+        if raw is None:
+            return
+        try:
+            config = self._resolve(raw)
+            await self._worker.start_connector(name, config, target or TargetState.STARTED)
+        except ConnectError as error:
+            log.error("Connector %s could not be started: %s", name, error)
+            self.connector_state(name, State.FAILED, str(error), None)
+            return
+        if target is TargetState.STARTED:
+            await self._reconfigure_until_done(name)
+
+    async def _start_task(self, task: ConnectorTaskId) -> bool:
+        state = self._configs.snapshot()
+        raw_connector, raw = state.connector_config(task.connector), state.task_config(task)
+        if raw_connector is None or raw is None:
+            return False
+        target = state.target_state(task.connector) or TargetState.STARTED
+        try:
+            connector_config, config = self._resolve(raw_connector), self._resolve(raw)
+            return await self._worker.start_task(task, connector_config, config, target)
+        except ConnectError as error:
+            log.error("Task %s could not be started: %s", task, error)
+            self.task_state(task, State.FAILED, str(error), None)
+            return False
+
+    async def _reconfigure_until_done(self, name: str) -> None:
+        delay = _FIRST_RETRY
+        while True:
+            self._asked_again.discard(name)
+            try:
+                await self._reconfigure(name)
+                if name not in self._asked_again:
+                    return
+                continue
+            except TooManyTasksError:
+                return  # the connector is FAILED with this as its trace; asking again cannot help
+            except (ConnectError, RestError, OSError) as error:
+                log.warning(
+                    "Task configs of connector %s could not be published, next try in %.2f s: %s",
+                    name,
+                    delay,
+                    error,
+                )
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_RETRY)
+
+    async def _reconfigure(self, name: str) -> None:
+        state = self._configs.snapshot()
+        raw = state.connector_config(name)
+        started = state.target_state(name) is TargetState.STARTED
+        if raw is None or not started or not self._worker.is_running(name):
+            return
+        config = self._resolve(raw)
+        configs = await self._worker.task_configs(name, int((config.get("tasks.max") or "1").strip()))
+        stored = configs_with_placeholders(raw, configs)
+        if task_configs_changed(self._configs.snapshot(), name, stored, self._resolve):
+            await self._publish(name, stored)
+
+    def _in_background(self, name: str, action: Coroutine[Any, Any, None]) -> None:
+        """Run the action for the connector, in place of what was under way for it."""
+        self._cancel_background(name)
+        task = asyncio.create_task(action, name=f"connector {name}")
+        self._background[name] = task
+        task.add_done_callback(lambda done: self._background_ended(name, done))
+
+    def _cancel_background(self, name: str) -> None:
+        if (task := self._background.pop(name, None)) is not None:
+            task.cancel()
+
+    def _background_ended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._background.get(name) is task:
+            del self._background[name]
+        with contextlib.suppress(asyncio.CancelledError):
+            if (error := task.exception()) is not None:
+                log.error("Unexpected error with connector %s", name, exc_info=error)
+
+    # What the worker reports (WorkerListener).
+
+    def connector_state(
+        self, name: str, state: State, trace: str | None, version: str | None
+    ) -> None:
+        """Write the connector's state; states of an end give way to what others wrote since."""
+        self._put_connector(name, state, trace, version)
+
+    def task_state(
+        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+    ) -> None:
+        """Write the task's state; states of an end give way to what others wrote since."""
+        self._put_task(task, state, trace, version)
+
+    def reconfiguration_requested(self, name: str) -> None:
+        """Generate task configs anew, because the connector says that they changed."""
+        if name in self.running.connectors:
+            self.reconfigure(name)
+
+    def topics_used(self, task: ConnectorTaskId, topics: Sequence[str]) -> None:
+        """Note the topics that the task's connector uses (KIP-558)."""
+        for topic in topics:
+            self._statuses.put_topic(topic, task)
+
+    def _put_connector(
+        self, name: str, state: State, trace: str | None = None, version: str | None = None
+    ) -> None:
+        status = Status(state, trace, self._worker_id, self.generation, version)
+        if state in (State.FAILED, State.UNASSIGNED):
+            self._statuses.put_connector_safe(name, status)
+        else:
+            self._statuses.put_connector(name, status)
+
+    def _put_task(
+        self,
+        task: ConnectorTaskId,
+        state: State,
+        trace: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        status = Status(state, trace, self._worker_id, self.generation, version)
+        if state in (State.FAILED, State.UNASSIGNED):
+            self._statuses.put_task_safe(task, status)
+        else:
+            self._statuses.put_task(task, status)

@@ -1,0 +1,157 @@
+"""Which plugins there are, what their settings are, and whether a connector's config is right.
+
+All of that is plugin code, so it runs in a short-lived child. What cannot change while the worker
+runs, the list of plugins and what kind of connector a class is, is asked once and remembered.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from isthmus.api.errors import ConnectError
+from isthmus.herder.errors import BadRequestError, NotFoundError, RestError
+from isthmus.herder.views import (
+    ConfigInfo,
+    ConfigInfos,
+    ConfigKeyInfo,
+    ConfigValueInfo,
+    JsonConfig,
+    PluginInfo,
+)
+
+#: Validation is the connector's own code and may ask its source or target; the REST API gives up
+#: on a request at this age, so a validation that takes longer has nobody left to tell.
+VALIDATION_TIMEOUT = 90.0
+
+_CONNECTOR_TYPES = ("sink", "source")
+
+
+class PluginJobs(Protocol):
+    """Runs plugin code in a child of its own."""
+
+    async def run_job(self, job: str, arguments: object, timeout: float) -> Any: ...
+
+
+class Validation:
+    """Asks plugins about themselves. For the event loop only."""
+
+    def __init__(
+        self,
+        jobs: PluginJobs,
+        group_id: str,
+        resolve: Callable[[Mapping[str, str | None]], dict[str, str | None]],
+    ) -> None:
+        self._jobs = jobs
+        self._group_id = group_id
+        self._resolve = resolve
+        self._plugins: asyncio.Task[list[PluginInfo]] | None = None
+        self._types: dict[str, str] = {}
+
+    async def plugins(self, *, connectors_only: bool) -> list[PluginInfo]:
+        """Return the plugins of this worker in Java's order: sinks, sources, then the others."""
+        if self._plugins is None or self._plugins.done() and self._plugins.exception():
+            self._plugins = asyncio.create_task(self._describe_plugins())
+        found = await asyncio.shield(self._plugins)
+        if not connectors_only:
+            return found
+        return [plugin for plugin in found if plugin.type in _CONNECTOR_TYPES]
+
+    async def _describe_plugins(self) -> list[PluginInfo]:
+        described = await self._jobs.run_job("describe_plugins", {}, VALIDATION_TIMEOUT)
+        return msgspec.convert(described, list[PluginInfo])
+
+    async def plugin_config(self, plugin: str, version: str | None) -> list[ConfigKeyInfo]:
+        """Return the settings of a plugin, a connector's together with the runtime's own."""
+        arguments = {"plugin": plugin, "version": version}
+        try:
+            described = await self._jobs.run_job("plugin_config", arguments, VALIDATION_TIMEOUT)
+        except LookupError as error:
+            raise NotFoundError(f"Unknown plugin {plugin}.") from error
+        return msgspec.convert(described, list[ConfigKeyInfo])
+
+    async def connector_type(self, config: Mapping[str, str | None]) -> str:
+        """Return `source`, `sink`, or `unknown` if this worker cannot load the class."""
+        name = config.get("connector.class")
+        if not name:
+            return "unknown"
+        if name not in self._types:
+            arguments = {"connector.class": name}
+            try:
+                kind = await self._jobs.run_job("connector_type", arguments, VALIDATION_TIMEOUT)
+            except ConnectError:
+                return "unknown"
+            if kind == "unknown":
+                return "unknown"
+            self._types[name] = kind
+        return self._types[name]
+
+    async def validate(self, config: JsonConfig) -> ConfigInfos:
+        """Return each setting of the connector with its value and errors.
+
+        Raises:
+            BadRequestError: There is no connector class, or none of that name.
+        """
+        resolved = self._resolve(config)
+        if not resolved.get("connector.class"):
+            shown = ", ".join(f"{key}={value}" for key, value in config.items())
+            raise BadRequestError(f"Connector config {{{shown}}} contains no connector type")
+        try:
+            answer = await self._jobs.run_job(
+                "validate_config", {"config": resolved}, VALIDATION_TIMEOUT
+            )
+        except RestError:
+            raise
+        except ConnectError as error:
+            raise BadRequestError(str(error)) from error
+        return self._with_group_checks(msgspec.convert(answer, ConfigInfos), resolved)
+
+    async def require_valid(self, config: JsonConfig) -> ConfigInfos:
+        """Return the validated config.
+
+        Raises:
+            BadRequestError: It has errors; the text lists them all, worded as Java words it.
+        """
+        infos = await self.validate(config)
+        if infos.error_count == 0:
+            return infos
+        messages = [message for entry in infos.configs for message in entry.value.errors]
+        raise BadRequestError(
+            f"Connector configuration is invalid and contains the following {infos.error_count}"
+            " error(s):\n" + "\n".join(messages) + "\nYou can also find the above list of errors at"
+            " the endpoint `/connector-plugins/{connectorType}/config/validate`"
+        )
+
+    def _with_group_checks(
+        self, infos: ConfigInfos, config: Mapping[str, str | None]
+    ) -> ConfigInfos:
+        """Add what only a distributed worker knows: its own group is no sink's consumer group."""
+        if not config.get("topics") and not config.get("topics.regex"):
+            return infos
+        override = config.get("consumer.override.group.id")
+        name = config.get("name")
+        if override == self._group_id:
+            text = f"Consumer group {override} conflicts with Connect worker group {self._group_id}"
+            return _with_error(infos, "consumer.override.group.id", override, text)
+        if override is None and f"connect-{name}" == self._group_id:
+            text = (
+                f"Consumer group for sink connector named {name} conflicts with Connect worker"
+                f" group {self._group_id}"
+            )
+            return _with_error(infos, "name", name, text)
+        return infos
+
+
+def _with_error(infos: ConfigInfos, key: str, value: str | None, message: str) -> ConfigInfos:
+    changed = list(infos.configs)
+    for index, entry in enumerate(changed):
+        if entry.value.name == key:
+            errors = [*entry.value.errors, message]
+            found = msgspec.structs.replace(entry.value, errors=errors)
+            changed[index] = msgspec.structs.replace(entry, value=found)
+            break
+    else:
+        value_info = ConfigValueInfo(key, value, [], [message], visible=True)
+        changed.append(ConfigInfo(None, value_info))
+    return msgspec.structs.replace(infos, configs=changed, error_count=infos.error_count + 1)
