@@ -55,6 +55,7 @@ __all__ = [
     "ValidString",
     "Validator",
     "Width",
+    "parse_list",
     "parse_type",
     "to_text",
 ]
@@ -168,9 +169,10 @@ class ConfigKey:
             ConfigError: The value is missing, or not of this type.
         """
         if self.name in props:
-            value = parse_type(self.name, props[self.name], self.type)
+            text = props[self.name]
+            value = parse_type(self.name, text, self.type)
             if self.type is Type.CLASS and value is not None and not self._is_known(str(value)):
-                raise ConfigError.invalid(self.name, value, f"Class {value} could not be found.")
+                raise ConfigError.invalid(self.name, text, f"Class {text} could not be found.")
             return value
         if self.required:
             raise ConfigError(
@@ -419,6 +421,8 @@ class _UnprefixedRecommender:
 def parse_type(name: str, value: object, type: Type) -> object:
     """Return the text `value` as `type`; what is not text is taken as it is.
 
+    Blanks at both ends do not count, but errors show them.
+
     Raises:
         ConfigError: The text does not say such a value.
     """
@@ -427,40 +431,46 @@ def parse_type(name: str, value: object, type: Type) -> object:
     text = value.strip(_BLANK)
     match type:
         case Type.BOOLEAN:
-            return _parse_boolean(name, text)
-        case Type.INT | Type.SHORT | Type.LONG:
-            return _parse_integer(name, text, type)
-        case Type.DOUBLE:
-            return _parse_double(name, text)
+            if text.lower() not in {"true", "false"}:
+                raise ConfigError.invalid(name, value, "Expected value to be either true or false")
+            return text.lower() == "true"
+        case Type.INT | Type.SHORT | Type.LONG | Type.DOUBLE:
+            number = _float(text) if type is Type.DOUBLE else _integer(text, _BITS[type])
+            if number is None:
+                raise ConfigError.invalid(name, value, f"Not a number of type {type}")
+            return number
         case Type.LIST:
-            return _LIST_SEPARATOR.split(text) if text else []
+            return parse_list(text)
         case Type.PASSWORD:
             return Password(text)
         case Type.STRING | Type.CLASS:
             return text
 
 
-def _parse_boolean(name: str, text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        raise ConfigError.invalid(name, text, "Expected value to be either true or false")
-    return text.lower() == "true"
+def parse_list(text: str) -> list[str]:
+    """Return the items between the commas, empty ones too; a blank text has none."""
+    text = text.strip(_BLANK)
+    return _LIST_SEPARATOR.split(text) if text else []
 
 
-def _parse_integer(name: str, text: str, type: Type) -> int:
-    limit = 1 << (_BITS[type] - 1)
-    # Longer texts are out of range for sure, and slow to turn into a number.
-    number = int(text) if _INTEGER.fullmatch(text) and len(text) < 4000 else limit
-    if not -limit <= number < limit:
-        raise ConfigError.invalid(name, text, f"Not a number of type {type}")
-    return number
+def _integer(text: str, bits: int) -> int | None:
+    # Longer texts than that are out of range, unless zeros lead, and slow to turn into a number.
+    if not _INTEGER.fullmatch(text) or len(text) > 1000:
+        return None
+    number = int(text)
+    return number if -(1 << (bits - 1)) <= number < 1 << (bits - 1) else None
 
 
-def _parse_double(name: str, text: str) -> float:
+def _float(text: str) -> float | None:
     if _DECIMAL_FLOAT.fullmatch(text):
         return float(text if text[-1] in "Ny" else text.rstrip("fFdD"))
-    if hexadecimal := _HEX_FLOAT.fullmatch(text):
+    hexadecimal = _HEX_FLOAT.fullmatch(text)
+    if hexadecimal is None:
+        return None
+    try:
         return float.fromhex(hexadecimal[1])
-    raise ConfigError.invalid(name, text, f"Not a number of type {Type.DOUBLE}")
+    except OverflowError:
+        return -math.inf if text.startswith("-") else math.inf
 
 
 def to_text(value: object, type: Type | None) -> str | None:

@@ -1,0 +1,220 @@
+"""Variables in settings: `${provider:path:key}` and `${provider:key}` (KIP-297).
+
+    ConfigTransformer        finds the variables and fills them in
+      FileConfigProvider     from a properties file
+      DirectoryConfigProvider  from files whose names are the keys
+      EnvVarConfigProvider   from the environment
+
+A variable stays as it is if there is no such provider or key. Nothing is resolved twice: a value
+that looks like a variable is taken as text.
+"""
+
+import logging
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from isthmus.api.config_def import parse_list
+from isthmus.api.errors import ConfigError
+from isthmus.config.properties import read_properties
+
+log = logging.getLogger(__name__)
+
+_VARIABLE = re.compile(r"\$\{([^}]*?):(?:([^}]*?):)?([^}]*?)\}")
+#: Provider, path and key of a variable.
+_Place = tuple[str, str, str]
+_Value = TypeVar("_Value", str, str | None)
+
+
+class ConfigProvider(Protocol):
+    """Where values of variables come from. Java: ConfigProvider."""
+
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+        """Return the values of those `keys` that exist at `path`; "" where none was given.
+
+        Raises:
+            ConfigError: The place cannot be read.
+        """
+        ...
+
+
+class ConfigTransformer:
+    """Fills in the variables of settings. Java: ConfigTransformer."""
+
+    def __init__(self, providers: Mapping[str, ConfigProvider]) -> None:
+        self._providers = providers
+
+    def transform(self, props: Mapping[str, _Value]) -> dict[str, _Value]:
+        """Return `props` with each variable replaced whose provider has a value for it.
+
+        Raises:
+            ConfigError: A provider cannot read the place that a variable names.
+        """
+        if not self._providers:
+            return dict(props)
+        values = self._look_up(value for value in props.values() if value is not None)
+
+        def fill_in(text: str) -> str:
+            return _VARIABLE.sub(lambda match: values.get(_place(match), match[0]), text)
+
+        filled = {key: value if value is None else fill_in(value) for key, value in props.items()}
+        return cast("dict[str, _Value]", filled)
+
+    def _look_up(self, texts: Iterable[str]) -> dict[_Place, str]:
+        wanted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for text in texts:
+            for match in _VARIABLE.finditer(text):
+                provider, path, key = _place(match)
+                wanted[provider, path].add(key)
+        return {
+            (name, path, key): value
+            for (name, path), keys in wanted.items()
+            if name in self._providers
+            for key, value in self._providers[name].get(path, keys).items()
+        }
+
+
+def _place(match: re.Match[str]) -> _Place:
+    return match[1], match[2] or "", match[3]
+
+
+class _AllowedPaths:
+    """The files and directories that a provider may read; all if none are named."""
+
+    def __init__(self, name: str, text: str | None) -> None:
+        self._paths = [_existing_path(name, path) for path in parse_list(text or "")]
+
+    def allow(self, path: Path) -> bool:
+        """Return whether `path` is one of them or below; `..` and links do not lead out."""
+        resolved = path.resolve()
+        return not self._paths or any(resolved.is_relative_to(allowed) for allowed in self._paths)
+
+
+def _existing_path(name: str, text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute():
+        raise ConfigError.invalid(name, text, "Path is not absolute")
+    if not path.exists():
+        raise ConfigError.invalid(name, text, "Path does not exist")
+    return path.resolve()
+
+
+class FileConfigProvider:
+    """Values from a properties file in UTF-8. Java: FileConfigProvider."""
+
+    def __init__(self, name: str, params: Mapping[str, str]) -> None:
+        key = f"config.providers.{name}.param.allowed.paths"
+        self._allowed = _AllowedPaths(key, params.get("allowed.paths"))
+
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+        """Return those `keys` that the file `path` has.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        if not path:
+            return {}
+        if not self._allowed.allow(Path(path)):
+            log.warning("config provider may not read this file: path=%s", path)
+            return {}
+        properties = read_properties(path, encoding="utf-8")
+        return {key: properties[key] for key in keys if key in properties}
+
+
+class DirectoryConfigProvider:
+    """Values from the files of a directory, as Kubernetes mounts secrets.
+
+    A value is all that its file holds, with blanks and line ends. Java: DirectoryConfigProvider.
+    """
+
+    def __init__(self, name: str, params: Mapping[str, str]) -> None:
+        key = f"config.providers.{name}.param.allowed.paths"
+        self._allowed = _AllowedPaths(key, params.get("allowed.paths"))
+
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+        """Return the contents of the regular files in the directory `path` named as in `keys`.
+
+        Raises:
+            ConfigError: The directory or a file cannot be read.
+        """
+        directory = Path(path)
+        if not path:
+            return {}
+        if not self._allowed.allow(directory):
+            log.warning("config provider may not read this directory: path=%s", path)
+            return {}
+        if not directory.is_dir():
+            log.warning("config provider was given a path that is no directory: path=%s", path)
+            return {}
+        try:
+            return {
+                file.name: file.read_text(encoding="utf-8")
+                for file in directory.iterdir()
+                if file.name in keys and file.is_file()
+            }
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"Could not read files of directory {path}: {error}") from None
+
+
+class EnvVarConfigProvider:
+    """Values from the environment of the worker. Java: EnvVarConfigProvider."""
+
+    def __init__(self, name: str, params: Mapping[str, str]) -> None:
+        pattern = params.get("allowlist.pattern", ".*")
+        try:
+            allowed = re.compile(pattern)
+        except re.error as error:
+            key = f"config.providers.{name}.param.allowlist.pattern"
+            raise ConfigError.invalid(key, pattern, f"Invalid regex: {error}") from None
+        self._values = {key: value for key, value in os.environ.items() if allowed.fullmatch(key)}
+
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+        """Return those `keys` that the environment has; there is no path.
+
+        Raises:
+            ConfigError: A path was given.
+        """
+        if path:
+            raise ConfigError(
+                f"Path is not supported for EnvVarConfigProvider, invalid value '{path}'"
+            )
+        return {key: self._values[key] for key in keys if key in self._values}
+
+
+_PROVIDERS = {
+    provider.__name__: provider
+    for provider in (FileConfigProvider, DirectoryConfigProvider, EnvVarConfigProvider)
+}
+_JAVA_PACKAGE = "org.apache.kafka.common.config.provider."
+
+
+def build_transformer(props: Mapping[str, str]) -> ConfigTransformer:
+    """Return the transformer with the providers that worker properties ask for.
+
+    Raises:
+        ConfigError: A provider has no class, an unknown one, or a wrong option.
+    """
+    names = parse_list(props.get("config.providers", ""))
+    return ConfigTransformer({name: _build_provider(name, props) for name in names})
+
+
+def _build_provider(name: str, props: Mapping[str, str]) -> ConfigProvider:
+    key = f"config.providers.{name}.class"
+    class_name = props.get(key, "").strip()
+    if not class_name:
+        raise ConfigError(f'Missing required configuration "{key}" which has no default value.')
+    provider = _PROVIDERS.get(class_name.removeprefix(_JAVA_PACKAGE))
+    if provider is None:
+        raise ConfigError.invalid(
+            key,
+            class_name,
+            f"Class {class_name} could not be found; known: {', '.join(_PROVIDERS)}",
+        )
+    prefix = f"config.providers.{name}.param."
+    params = {
+        key.removeprefix(prefix): value for key, value in props.items() if key.startswith(prefix)
+    }
+    return provider(name, params)
