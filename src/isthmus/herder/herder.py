@@ -14,13 +14,14 @@ Java: DistributedHerder.
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId
 from isthmus.config.worker import WorkerConfig
+from isthmus.group.membership import Election
 from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
 from isthmus.herder.errors import NotLeaderError
 from isthmus.herder.leader import Leader
@@ -89,9 +90,7 @@ class Herder:
         self._protocol = ConnectProtocol.EAGER
         self._member_id = ""
         self._settled = False
-        self._resolved = True
         self._read_attempts = 0
-        self._not_before = 0.0
         self._first_round = asyncio.Event()
         self._stopping = False
 
@@ -170,11 +169,8 @@ class Herder:
 
     async def _advance(self) -> bool:
         """Do the next thing that is due; return whether more may be due."""
-        if not self._settled or time.monotonic() < self._not_before:
+        if not self._settled:
             return False
-        if not self._resolved:
-            await self._resolve_rebalance()
-            return True
         if self._staged:
             await self._apply_staged()
             return True
@@ -185,9 +181,6 @@ class Herder:
     def _seconds_to_next_duty(self) -> float | None:
         if not self._settled:
             return None
-        until_retry = self._not_before - time.monotonic()
-        if until_retry > 0:
-            return until_retry
         if self.is_leader and self._protocol is ConnectProtocol.SESSIONED:
             return self.leader.seconds_to_key_rotation()
         return None
@@ -207,10 +200,14 @@ class Herder:
         self.state = self.configs.snapshot()
         return WorkerState(self.url, self.state.offset, self._assignment)
 
+    def perform_assignment(self, election: Election) -> Mapping[str, Assignment]:
+        """Share out the work, as the leader; on the member's thread."""
+        return self.leader.perform_assignment(election)
+
     async def joined(
         self, generation: int, member_id: str, protocol: ConnectProtocol, assignment: Assignment
     ) -> None:
-        """Take the assignment; returns when the work that it revokes has stopped."""
+        """Take the assignment; returns when what it revokes has stopped and the new is started."""
         await self.turns.of_group(
             lambda: self._joined(generation, member_id, protocol, assignment)
         )
@@ -230,7 +227,8 @@ class Herder:
         self._member_id, self._protocol = member_id, protocol
         await self.work.stop(revoked_work(assignment))
         self._assignment = _merged(self._assignment, assignment)
-        self._settled, self._resolved = True, False
+        self._settled = True
+        await self._resolve_rebalance()
 
     async def coordinator_lost(self) -> None:
         """Stop all work: other workers may have been given it."""
@@ -247,7 +245,7 @@ class Herder:
         self._member.request_rejoin(reason)
 
     async def _resolve_rebalance(self) -> None:
-        """Bring configs and assignment together, then start what is new. Java: ditto.
+        """Bring configs and assignment together, then start what is new, or join again.
 
         Java: DistributedHerder.handleRebalanceCompleted.
         """
@@ -266,12 +264,8 @@ class Herder:
         await self.work.start(assigned_work(self._assignment))
         if self.is_leader:
             self.leader.clean_statuses(self.state)
-        self._resolved = True
         self.stages.begin("polling the group coordinator until interrupted")
         self._first_round.set()
-        if revoked_work(self._assignment):
-            self._assignment = _without_revocations(self._assignment)
-            self._rejoin("work was revoked and can be given to others now")
 
     def _decide_after_rebalance(self, *, has_read: bool) -> AfterRebalance:
         assert self._assignment is not None
@@ -381,33 +375,8 @@ class Herder:
 
 def _merged(before: Assignment | None, new: Assignment) -> Assignment:
     """Return the whole of what a worker has after an incremental assignment."""
-    if before is None:
-        return new
-    held = (assigned_work(before) - revoked_work(new)) | assigned_work(new)
-    return _with_work(new, held)
-
-
-def _with_work(assignment: Assignment, work: Work) -> Assignment:
-    return Assignment(
-        error=assignment.error,
-        leader=assignment.leader,
-        leader_url=assignment.leader_url,
-        config_offset=assignment.config_offset,
-        connectors=tuple(sorted(work.connectors)),
-        tasks=tuple(sorted(work.tasks)),
-        revoked_connectors=assignment.revoked_connectors,
-        revoked_tasks=assignment.revoked_tasks,
-        delay=assignment.delay,
-    )
-
-
-def _without_revocations(assignment: Assignment) -> Assignment:
-    return Assignment(
-        error=assignment.error,
-        leader=assignment.leader,
-        leader_url=assignment.leader_url,
-        config_offset=assignment.config_offset,
-        connectors=assignment.connectors,
-        tasks=assignment.tasks,
-        delay=assignment.delay,
+    held = ((assigned_work(before) if before else Work()) - revoked_work(new)) | assigned_work(new)
+    connectors, tasks = tuple(sorted(held.connectors)), tuple(sorted(held.tasks))
+    return replace(
+        new, connectors=connectors, tasks=tasks, revoked_connectors=(), revoked_tasks=()
     )
