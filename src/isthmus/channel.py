@@ -3,7 +3,8 @@
 A message is a msgspec struct, sent as MessagePack behind a four-byte big-endian length over a
 Unix stream socket. Three conversations use it:
 
-    worker → fork server    `Fork` with the child's end of a socket pair; back: `Forked`, `Exited`
+    worker → fork server    `Fork` with the child's end of a socket pair; later perhaps `Kill`;
+                            back: `Forked`, then `Exited`
     worker → child          first a job (`StartConnector`, `StartTask`, `RunPluginJob`), then orders
     child → worker          `StateChanged` and the other reports, and its own requests
 
@@ -74,10 +75,24 @@ class Forked(Message, frozen=True):
 
 
 class Exited(Message, frozen=True):
-    """Fork server → worker: `exit_code` is as `subprocess` has it, negative for a signal."""
+    """Fork server → worker: `exit_code` is as `subprocess` has it, negative for a signal.
+
+    `error` is set instead when the process could not be forked; there is then no `Forked`.
+    """
 
     child: int
     exit_code: int
+    error: str = ""
+
+
+class Kill(Message, frozen=True):
+    """Worker → fork server: SIGKILL for this child.
+
+    The fork server does it because it is the parent: a process id cannot have been given to
+    another process before the parent has reaped the child.
+    """
+
+    child: int
 
 
 class StartConnector(Message, frozen=True):
@@ -141,7 +156,7 @@ class GenerateTaskConfigs(Message, frozen=True):
 
 
 class SetLogLevel(Message, frozen=True):
-    """Worker → child: `level` is a name of Python's `logging`; `logger` "" is the root."""
+    """Worker → child: what `logs.set_level` takes; `logger` is a prefix of names, or `root`."""
 
     logger: str
     level: str
@@ -198,6 +213,7 @@ AnyMessage: TypeAlias = (
     Fork
     | Forked
     | Exited
+    | Kill
     | StartConnector
     | StartTask
     | RunPluginJob

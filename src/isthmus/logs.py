@@ -1,0 +1,251 @@
+"""Log lines as Connect writes them, and levels that can be changed while the process runs.
+
+    [2026-11-22 22:47:09,123] INFO [local-file-sink|task-0] 3 records written (isthmus.task.sink)
+
+The worker and each of its children write to the standard output that they share, one `write` per
+line, so that lines do not mix. Levels bear the names that Connect's users know, those of log4j.
+"""
+
+import contextlib
+import contextvars
+import io
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Final
+
+ROOT: Final = "root"
+
+#: log4j's levels as Python's numbers.
+LEVELS: Final = {
+    "OFF": 100,
+    "FATAL": logging.CRITICAL,
+    "ERROR": logging.ERROR,
+    "WARN": logging.WARNING,
+    "INFO": logging.INFO,
+    "DEBUG": logging.DEBUG,
+    "TRACE": 5,
+    "ALL": 1,
+}
+_NAMES: Final = {number: name for name, number in LEVELS.items()}
+
+#: Loggers of libraries that say at INFO what is of no interest to users of Connect.
+_TALKATIVE: Final = ("kafka", "urllib3", "asyncio")
+
+_WAITING_LINES: Final = 10_000
+_FLUSH_TIMEOUT: Final = 2.0
+
+_context: contextvars.ContextVar[str] = contextvars.ContextVar("connector.context", default="")
+_process_context = ""
+_changed_at: dict[str, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LoggerLevel:
+    """A logger's level by log4j's name, and when it was last set here (ms since 1970)."""
+
+    level: str
+    last_modified: int | None
+
+
+class _ConnectFormatter(logging.Formatter):
+    """Java: the PatternLayout `[%d] %p %X{connector.context}%m (%c)`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        context = _context.get() or _process_context
+        line = (
+            f"[{when},{int(record.msecs):03d}] {level_name(record.levelno)} "
+            f"{f'[{context}] ' if context else ''}{record.getMessage()} ({record.name})"
+        )
+        if record.exc_info:
+            line += f"\n{self.formatException(record.exc_info)}"
+        if record.stack_info:
+            line += f"\n{self.formatStack(record.stack_info)}"
+        return line
+
+
+class _DirectHandler(logging.Handler):
+    """Writes each line to standard output at once; waits if nobody reads there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _write(self.format(record))
+        except Exception:  # noqa: BLE001 - logging never fails those who log
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Say nothing: a closed standard output leaves no place to complain."""
+
+
+class _BackgroundHandler(_DirectHandler):
+    """Writes on a thread of its own, and drops lines rather than make anybody wait.
+
+    Standard output is often a pipe, shared with plugins that print. When nobody reads it, a worker
+    that waited there would miss its heartbeats.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: queue.Queue[str | threading.Event] = queue.Queue(_WAITING_LINES)
+        self._dropped = 0
+        self._writer: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._writer is None:
+            # Not in the constructor: the fork server is started before any thread.
+            self._writer = threading.Thread(target=self._write_lines, name="log", daemon=True)
+            self._writer.start()
+        try:
+            self._lines.put_nowait(self.format(record))
+        except queue.Full:
+            self._dropped += 1
+        except Exception:  # noqa: BLE001 - logging never fails those who log
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait until all lines are written, but not long."""
+        if self._writer is None:
+            return
+        written = threading.Event()
+        with contextlib.suppress(queue.Full):
+            self._lines.put(written, timeout=_FLUSH_TIMEOUT)
+            written.wait(_FLUSH_TIMEOUT)
+
+    def _write_lines(self) -> None:
+        while True:
+            line = self._lines.get()
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
+            with contextlib.suppress(OSError):
+                if self._dropped:
+                    dropped, self._dropped = self._dropped, 0
+                    _write(f"{dropped} log lines dropped: standard output was not read in time")
+                _write(line)
+
+
+def configure(level: str = "INFO", *, in_background: bool = False) -> None:
+    """Log to standard output; `in_background` for a process that must never wait for it."""
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler, _DirectHandler):
+            root.removeHandler(handler)
+    handler = _BackgroundHandler() if in_background else _DirectHandler()
+    handler.setFormatter(_ConnectFormatter())
+    root.addHandler(handler)
+    root.setLevel(LEVELS[level])
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    threading.excepthook = _log_thread_failure
+
+
+def flush() -> None:
+    """Wait until all lines so far are written, two seconds at most; for the end of a process."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+def set_process_context(context: str) -> None:
+    """Mark all lines of this process, as `name|task-0` or `name|worker`. Java: LoggingContext."""
+    global _process_context
+    _process_context = context
+
+
+@contextlib.contextmanager
+def context(text: str) -> Generator[None]:
+    """Mark the lines of a block, such as `name|task-0|offsets`, on this thread or task."""
+    token = _context.set(text)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def librdkafka_logger() -> logging.Logger:
+    """Return what Kafka clients are given as `logger=`; without it they write to stderr."""
+    return logging.getLogger("librdkafka")
+
+
+def level_name(number: int) -> str:
+    """Return log4j's name of a level; what Python knows besides is named by its number."""
+    return _NAMES.get(number) or logging.getLevelName(number)
+
+
+def is_level(name: str) -> bool:
+    """Return whether log4j has a level of this name, in any case."""
+    return name.upper() in LEVELS
+
+
+def levels() -> dict[str, LoggerLevel]:
+    """Return all loggers that are not off with the levels that hold for them, sorted by name."""
+    found = {ROOT: logging.getLogger(), **_known()}
+    return {
+        name: LoggerLevel(level_name(number), _changed_at.get(name))
+        for name, logger in sorted(found.items())
+        if (number := logger.getEffectiveLevel()) != LEVELS["OFF"]
+    }
+
+
+def set_level(namespace: str, level: str) -> list[str]:
+    """Set the level of all loggers whose names start with `namespace`, and of that name itself.
+
+    `root` is every logger. It is a prefix of text: `a.al` sets `a.alpha` as well. Java: Loggers.
+
+    Returns:
+        The loggers whose level is another one now, sorted.
+
+    Raises:
+        ValueError: There is no such level.
+    """
+    if not is_level(level):
+        raise ValueError(f"invalid log level '{level}'.")
+    number = LEVELS[level.upper()]
+    before = {name: logger.getEffectiveLevel() for name, logger in _matching(namespace).items()}
+    changed = sorted(name for name, was in before.items() if was != number)
+    now = int(time.time() * 1000)
+    for name, logger in _matching(namespace).items():
+        logger.setLevel(number)
+        if name in changed:
+            _changed_at[name] = now
+    return changed
+
+
+def _matching(namespace: str) -> dict[str, logging.Logger]:
+    if namespace.lower() == ROOT:
+        return {ROOT: logging.getLogger(), **_known()}
+    matching = {name: found for name, found in _known().items() if name.startswith(namespace)}
+    return {**matching, namespace: logging.getLogger(namespace)}
+
+
+def _known() -> dict[str, logging.Logger]:
+    known = logging.root.manager.loggerDict.copy()
+    return {name: found for name, found in known.items() if isinstance(found, logging.Logger)}
+
+
+def _write(line: str) -> None:
+    data = (line + "\n").encode("utf-8", "backslashreplace")
+    try:
+        descriptor = sys.stdout.fileno()
+    except (AttributeError, ValueError, io.UnsupportedOperation):
+        sys.stdout.write(line + "\n")  # it was replaced by something without a descriptor
+        return
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:
+    if failure.exc_type is SystemExit or failure.exc_value is None:
+        return
+    name = failure.thread.name if failure.thread is not None else "unknown"
+    logging.getLogger("isthmus").error(
+        "Thread %s ended by an error",
+        name,
+        exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback),
+    )
