@@ -202,8 +202,7 @@ class WorkerConfig:
 
     def worker_id(self, bound: Sequence[Listener] = ()) -> str:
         """Return the name of this worker in statuses: its advertised host and port."""
-        host, port = self._advertised_address(bound)
-        return f"{host}:{port}"
+        return self.advertised_url(bound).partition("://")[2].removesuffix("/")
 
     def _advertised_address(self, bound: Sequence[Listener]) -> tuple[str, int]:
         listeners = bound or self.listeners
