@@ -263,8 +263,15 @@ class FrameReader:
             end = start + _LENGTH_BYTES + length
             if len(self._buffer) < end:
                 break
-            messages.append(_decoder.decode(memoryview(self._buffer)[start + _LENGTH_BYTES : end]))
+            messages.append(_decode(self._buffer[start + _LENGTH_BYTES : end]))
             start = end
         if start:
             del self._buffer[:start]
         return messages
+
+
+def _decode(body: bytearray) -> AnyMessage:
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not one of our messages: {error}") from None

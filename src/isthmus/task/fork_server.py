@@ -1,0 +1,167 @@
+"""The parent of all child processes: forks when the worker says so, and tells how children ended.
+
+    python -m isthmus.task.fork_server DESCRIPTOR WORKER_PID SYS_PATH
+
+It imports what every child needs, once, so that a child starts in milliseconds and shares that
+memory with all others. It opens nothing and has no thread, because a fork copies neither.
+
+Nobody outlives the worker. On Linux the kernel kills the fork server with the worker, and the
+children with the fork server, even while they are stopped; elsewhere the end of the channel does
+it. Ctrl-C in a terminal reaches all processes of the group: only the worker listens to it, and
+ends the others in order.
+"""
+
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import NoReturn
+
+from setproctitle import setproctitle
+
+from isthmus import logs
+from isthmus.channel import AnyMessage, Exited, Fork, Forked, FrameReader, Kill, encode
+from isthmus.task.child import run_child
+
+_READ_BYTES = 65536
+#: More descriptors than these in one read of the channel would be lost; the worker sends one each.
+_DESCRIPTORS_AT_ONCE = 64
+_PR_SET_PDEATHSIG = 1
+_IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class ForkServer:
+    """Forks children and reaps them, on the process's only thread."""
+
+    def __init__(self, channel: socket.socket, run: Callable[[socket.socket], int]) -> None:
+        self._channel = channel
+        self._run = run
+        self._frames = FrameReader()
+        self._descriptors: deque[int] = deque()
+        self._numbers: dict[int, int] = {}  # of children, by process id
+        self._wake_up, self._woken = socket.socketpair()
+
+    def serve(self) -> None:
+        """Do what the worker says until it closes the channel; then end all children."""
+        self._wake_up.setblocking(False)
+        self._woken.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
+        while True:
+            ready, _, _ = select.select([self._channel, self._wake_up], [], [])
+            if self._wake_up in ready:
+                self._wake_up.recv(_READ_BYTES)
+                self._reap()
+            if self._channel in ready and not self._take_orders():
+                break
+        for pid in self._numbers:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._numbers:
+            os.waitpid(pid, 0)
+
+    def _take_orders(self) -> bool:
+        """Act on what has come; return False at the end of the channel."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(
+                self._channel, _READ_BYTES, _DESCRIPTORS_AT_ONCE
+            )
+        except ConnectionError:
+            return False
+        self._descriptors.extend(descriptors)
+        for message in self._frames.feed(data):
+            match message:
+                case Fork(number, title):
+                    self._fork(number, title, self._descriptors.popleft())
+                case Kill(number):
+                    self._kill(number)
+                case _:
+                    raise ValueError(f"{type(message).__name__} is no message to a fork server")
+        return bool(data)
+
+    def _fork(self, number: int, title: str, descriptor: int) -> None:
+        own_pid = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(descriptor)
+            self._tell(Exited(number, -1, str(error)))
+            return
+        if pid == 0:
+            self._become_child(title, descriptor, own_pid)
+        os.close(descriptor)
+        self._numbers[pid] = number
+        self._tell(Forked(number, pid))
+
+    def _become_child(self, title: str, descriptor: int, parent: int) -> NoReturn:
+        exit_code = 1
+        try:
+            end_with_parent(parent)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # Whoever holds a copy of another channel's end keeps its reader from seeing the end.
+            for connection in (self._channel, self._wake_up, self._woken):
+                connection.close()
+            for other in self._descriptors:
+                os.close(other)
+            setproctitle(title)
+            gc.enable()
+            exit_code = self._run(socket.socket(fileno=descriptor))
+        finally:
+            # Not sys.exit: this stack is the fork server's, and threads of plugins may be stuck.
+            os._exit(exit_code)
+
+    def _kill(self, number: int) -> None:
+        for pid, other in self._numbers.items():
+            if other == number:
+                os.kill(pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        while self._numbers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            if (number := self._numbers.pop(pid, None)) is not None:
+                self._tell(Exited(number, os.waitstatus_to_exitcode(status)))
+
+    def _tell(self, message: AnyMessage) -> None:
+        # If the worker is gone, the next look at the channel finds its end.
+        with contextlib.suppress(ConnectionError):
+            self._channel.sendall(encode(message))
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends; exit if that has happened."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main() -> None:
+    """Serve the worker whose end of the channel is a descriptor on the command line."""
+    descriptor, worker, path = sys.argv[1:]
+    end_with_parent(int(worker))
+    for number in _IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    # As Java does: kill -QUIT prints where all threads are.
+    faulthandler.register(signal.SIGQUIT, all_threads=True)
+    faulthandler.enable()
+    sys.path[:] = json.loads(path)
+    setproctitle(f"isthmus: fork server of worker {worker}")
+    logs.configure()
+    # What lives now lives in all children for ever: out of the collector's sight it stays shared.
+    gc.disable()
+    gc.freeze()
+    ForkServer(socket.socket(fileno=int(descriptor)), run_child).serve()
+
+
+if __name__ == "__main__":
+    main()

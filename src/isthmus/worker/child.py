@@ -1,0 +1,241 @@
+"""A child process as the worker sees it: a process, and the channel to it."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from isthmus.api.errors import ConnectError
+from isthmus.channel import (
+    AnyMessage,
+    FrameReader,
+    GenerateTaskConfigs,
+    ReadOffsets,
+    Reply,
+    RunPluginJob,
+    StartConnector,
+    StartTask,
+    Stop,
+    WriteOffsets,
+    encode,
+)
+from isthmus.worker.fork_server import Ended, ForkServer, Process
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 65536
+#: How long the other half of a child may outlive the first: its process, or what it has sent.
+_SECOND_HALF_TIMEOUT = 1.0
+#: SIGKILL ends a process as soon as it leaves the kernel; one in a bad disk's hands takes longer.
+_KILL_TIMEOUT = 5.0
+#: More requests of one child than these are left in its channel, which then makes it wait.
+_REQUESTS_AT_ONCE = 8
+
+
+class OffsetAccess(Protocol):
+    """The offsets topic, for the source tasks and connectors among the children."""
+
+    async def get(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
+
+    async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None: ...
+
+
+class Child:
+    """A child process with its channel. For the event loop only.
+
+    What the child reports goes to `on_report`, one message after the other. What it asks about
+    offsets is answered here.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        offsets: OffsetAccess,
+        on_report: Callable[[AnyMessage], None],
+    ) -> None:
+        self._process = process
+        self._reader, self._writer = channel
+        self._offsets = offsets
+        self._on_report = on_report
+        self._free_requests = asyncio.Semaphore(_REQUESTS_AT_ONCE)
+        self._requests: set[asyncio.Task[None]] = set()
+        self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._last_request = 0
+        self._life = asyncio.create_task(self._live(), name=process.title)
+
+    @classmethod
+    async def start(
+        cls,
+        fork_server: ForkServer,
+        title: str,
+        job: StartConnector | StartTask | RunPluginJob,
+        offsets: OffsetAccess,
+        on_report: Callable[[AnyMessage], None],
+    ) -> "Child":
+        """Have a child forked and give it its job; return without waiting for it to begin.
+
+        Raises:
+            ConnectError: There can be no child now.
+        """
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise ConnectError(f"{title} could not be started: {error}") from error
+        process = fork_server.fork(title, theirs)
+        try:
+            channel = await asyncio.open_unix_connection(sock=ours)
+        except BaseException:
+            process.kill()
+            ours.close()
+            raise
+        child = cls(process, channel, offsets, on_report)
+        if isinstance(job, RunPluginJob):
+            child._expect(job.request)
+        child.send(job)
+        return child
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._life.done()
+
+    def send(self, message: AnyMessage) -> None:
+        """Send an order; nothing happens if the child has ended."""
+        if not self._writer.is_closing():
+            self._writer.write(encode(message))
+
+    async def ask(self, request: GenerateTaskConfigs, timeout: float) -> Reply:
+        """Send a request, whose number is given here, and return the answer.
+
+        Raises:
+            ConnectError: The child ended before it answered.
+            TimeoutError: It did not answer in time.
+        """
+        self._last_request += 1
+        self._expect(self._last_request)
+        self.send(msgspec.structs.replace(request, request=self._last_request))
+        return await self._answer_to(self._last_request, timeout)
+
+    async def result(self, job: RunPluginJob, timeout: float) -> Reply:
+        """Return the answer to the job that the child was started with; raises as `ask`."""
+        return await self._answer_to(job.request, timeout)
+
+    def _expect(self, number: int) -> None:
+        self._replies[number] = asyncio.get_running_loop().create_future()
+
+    async def _answer_to(self, number: int, timeout: float) -> Reply:
+        answer = self._replies[number]
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.wait({answer, self._life}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._replies[number]
+        if answer.done():
+            return answer.result()
+        raise ConnectError(f"The process, pid {self.pid}, {self._life.result().reason}")
+
+    async def wait(self) -> Ended:
+        """Wait until the process has ended and all that it sent was taken."""
+        return await asyncio.shield(self._life)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+    async def _live(self) -> Ended:
+        reading = asyncio.create_task(self._read())
+        ended = self._process.ended
+        try:
+            await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, ended}, timeout=_SECOND_HALF_TIMEOUT)
+            if not ended.done():
+                log.error("%s, pid %d, closed its channel; killed", self._process.title, self.pid)
+                self.kill()
+            return await asyncio.shield(ended)
+        finally:
+            reading.cancel()
+            for request in self._requests:
+                request.cancel()
+            self._writer.close()
+
+    async def _read(self) -> None:
+        frames = FrameReader()
+        try:
+            while data := await self._reader.read(_READ_BYTES):
+                for message in frames.feed(data):
+                    await self._take(message)
+                await self._writer.drain()
+        except ConnectionError:
+            return  # it died while it was being answered
+        except ValueError as error:
+            log.error(
+                "%s, pid %d, sent no message: %s; killed", self._process.title, self.pid, error
+            )
+            self.kill()
+
+    async def _take(self, message: AnyMessage) -> None:
+        match message:
+            case ReadOffsets() | WriteOffsets():
+                await self._free_requests.acquire()
+                answering = asyncio.create_task(self._answer(message))
+                self._requests.add(answering)
+                answering.add_done_callback(self._answered)
+            case Reply(request):
+                if (waiting := self._replies.get(request)) is not None and not waiting.done():
+                    waiting.set_result(message)
+            case _:
+                self._report(message)
+
+    def _report(self, message: AnyMessage) -> None:
+        try:
+            self._on_report(message)
+        except Exception:
+            log.exception("%s could not be taken from %s", message, self._process.title)
+
+    async def _answer(self, message: ReadOffsets | WriteOffsets) -> None:
+        try:
+            if isinstance(message, ReadOffsets):
+                body = msgspec.msgpack.encode(await self._offsets.get(message.keys))
+            else:
+                await self._offsets.set(message.records)
+                body = b""
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the child's to know
+            self.send(Reply(message.request, error_type=type(error).__name__, error=str(error)))
+        else:
+            self.send(Reply(message.request, body))
+
+    def _answered(self, answering: asyncio.Task[None]) -> None:
+        self._requests.discard(answering)
+        self._free_requests.release()
+
+
+async def end_in_order(children: dict[str, Child], timeout: float) -> set[str]:
+    """Tell all children to stop, wait for them together, and kill those that take too long.
+
+    Returns:
+        The names of those that were killed.
+    """
+    for child in children.values():
+        child.send(Stop())
+    waits = {asyncio.create_task(child.wait()): name for name, child in children.items()}
+    if not waits:
+        return set()
+    late: set[str] = set()
+    await asyncio.wait(waits, timeout=timeout)
+    for wait, name in waits.items():
+        if not wait.done():
+            child = children[name]
+            log.warning("%s, pid %d, did not stop in %g s; killed", name, child.pid, timeout)
+            child.kill()
+            late.add(name)
+    await asyncio.wait(waits, timeout=_KILL_TIMEOUT)
+    for wait in waits:
+        wait.cancel()
+    return late

@@ -1,0 +1,97 @@
+"""One task of this worker: its process and its state. Java: WorkerTask, on the worker's side."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from isthmus import logs
+from isthmus.channel import (
+    AnyMessage,
+    ChangeState,
+    ConnectorTaskId,
+    State,
+    StateChanged,
+    Stop,
+    TargetState,
+    TopicsUsed,
+)
+from isthmus.worker.child import Child
+
+log = logging.getLogger(__name__)
+
+
+class TaskListener(Protocol):
+    """Is told what becomes of tasks, on the loop."""
+
+    def task_state(
+        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+    ) -> None: ...
+
+    def topics_used(self, task: ConnectorTaskId, topics: Sequence[str]) -> None: ...
+
+
+class WorkerTask:
+    """A task from its start to its end here. For the event loop only."""
+
+    def __init__(self, id: ConnectorTaskId, listener: TaskListener) -> None:
+        self.id = id
+        self.state = State.UNASSIGNED
+        self.child: Child
+        self._listener = listener
+        self._version: str | None = None
+        self._watch: asyncio.Task[None]
+        self._stopping = False
+        self._has_reported_end = False
+
+    def attach(self, child: Child) -> None:
+        """Complete the task with its process; once."""
+        self.child = child
+        self._watch = asyncio.create_task(self._report_end(), name=str(self.id))
+
+    def change_state(self, target: TargetState) -> None:
+        """Have the task go to another target state; STOPPED is its end."""
+        self.child.send(Stop() if target is TargetState.STOPPED else ChangeState(target))
+        self._stopping |= target is TargetState.STOPPED
+
+    def begin_stop(self) -> None:
+        """Expect the end of the process from now on."""
+        self._stopping = True
+
+    def finish_stop(self) -> None:
+        """Report the end, unless the process did; it is no more, or was sent SIGKILL.
+
+        Java writes nothing for a task that had to be cancelled, since it may still be at work. A
+        process that was killed is not.
+        """
+        if not self._has_reported_end:
+            self._change(State.UNASSIGNED)
+
+    def take(self, message: AnyMessage) -> None:
+        """Take what the process reports."""
+        match message:
+            case StateChanged(state, trace, version) if not self._has_reported_end:
+                self._version = version or self._version
+                self._change(state, trace)
+            case TopicsUsed(topics):
+                self._listener.topics_used(self.id, topics)
+            case _:
+                log.warning("Task %s sent %s, which has no use", self.id, message)
+
+    def _change(self, state: State, trace: str | None = None) -> None:
+        self.state = state
+        self._has_reported_end = state in (State.UNASSIGNED, State.FAILED)
+        with logs.context(f"{self.id.connector}|task-{self.id.task}"):
+            self._listener.task_state(self.id, state, trace, self._version)
+
+    async def _report_end(self) -> None:
+        ended = await self.child.wait()
+        if self._has_reported_end:
+            return
+        if self._stopping:
+            self._change(State.UNASSIGNED)
+            return
+        trace = f"Task process of {self.id} (pid {self.child.pid}) {ended.reason}"
+        with logs.context(f"{self.id.connector}|task-{self.id.task}"):
+            log.error("%s", trace)
+        self._change(State.FAILED, trace)

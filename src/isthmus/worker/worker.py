@@ -1,0 +1,326 @@
+"""The worker: runs connectors and tasks, each in a process of its own. Java: Worker.
+
+    Worker              what the herder calls; which connectors and tasks there are
+    WorkerConnector     one connector's process and state       connector.py
+    WorkerTask          one task's process and state            task.py
+    Child               a process and the channel to it         child.py
+    ForkServer          the parent of all these processes       fork_server.py
+
+Code of plugins never runs here, so nothing that it does can stop a heartbeat or an answer.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from isthmus import logs
+from isthmus.api.errors import ConfigError, ConnectError
+from isthmus.channel import (
+    AnyMessage,
+    ConnectorTaskId,
+    RunPluginJob,
+    SetLogLevel,
+    StartConnector,
+    StartTask,
+    TargetState,
+)
+from isthmus.worker.child import Child, OffsetAccess, end_in_order
+from isthmus.worker.connector import ConnectorListener, TooManyTasksError, WorkerConnector
+from isthmus.worker.fork_server import ForkServer
+from isthmus.worker.task import TaskListener, WorkerTask
+
+__all__ = ["PluginError", "TooManyTasksError", "Worker", "WorkerListener", "WorkerSettings"]
+
+log = logging.getLogger(__name__)
+
+_CONNECTOR_STOP_TIMEOUT = 5.0
+#: How long a start or a change of state is waited for. Both go on after that.
+_START_TIMEOUT = 10.0
+_CHANGE_TIMEOUT = 2.0
+#: More jobs than this wait for each other, so that a flood of requests is no flood of processes.
+_JOBS_AT_ONCE = 32
+
+
+class WorkerSettings(Protocol):
+    """What the worker needs to know of its own configuration."""
+
+    @property
+    def originals(self) -> Mapping[str, str]:
+        """All of the worker's properties, `${…}` resolved."""
+        ...
+
+    @property
+    def task_shutdown_graceful_timeout(self) -> float: ...
+
+
+class WorkerListener(ConnectorListener, TaskListener, Protocol):
+    """Is told what becomes of connectors and tasks, on the loop."""
+
+
+class PluginError(RuntimeError):
+    """Code of a plugin, run for its answer, raised an error that is none of Connect's own."""
+
+
+class Worker:
+    """The connectors and tasks that run here. For the event loop only.
+
+    A `fork_server` that was started beforehand saves its start-up time here.
+    """
+
+    def __init__(
+        self,
+        config: WorkerSettings,
+        listener: WorkerListener,
+        offsets: OffsetAccess,
+        cluster_id: str,
+        fork_server: ForkServer | None = None,
+    ) -> None:
+        self._config = config
+        self._listener = listener
+        self._offsets = offsets
+        self._cluster_id = cluster_id
+        self._fork_server = fork_server or ForkServer()
+        self._connectors: dict[str, WorkerConnector] = {}
+        self._tasks: dict[ConnectorTaskId, WorkerTask] = {}
+        self._jobs: set[Child] = set()
+        self._free_jobs = asyncio.Semaphore(_JOBS_AT_ONCE)
+        self._log_levels: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Start the fork server, unless the caller has."""
+        self._fork_server.ensure_started()
+
+    async def stop(self) -> None:
+        """Stop everything that runs here in order, and all processes."""
+        await asyncio.gather(
+            self.stop_connectors(self.connector_names), self.stop_tasks(self.task_ids)
+        )
+        await self._fork_server.stop()
+
+    @property
+    def connector_names(self) -> list[str]:
+        return sorted(self._connectors)
+
+    @property
+    def task_ids(self) -> list[ConnectorTaskId]:
+        return sorted(self._tasks)
+
+    def is_running(self, name: str) -> bool:
+        """Return whether the connector is here and RUNNING."""
+        connector = self._connectors.get(name)
+        return connector is not None and connector.is_running
+
+    def pids(self) -> dict[str | ConnectorTaskId, int]:
+        """Return the processes of the connectors and tasks that have one, by name or id."""
+        found: dict[str | ConnectorTaskId, Child | None] = {
+            **{name: connector.child for name, connector in self._connectors.items()},
+            **{id: task.child for id, task in self._tasks.items()},
+        }
+        return {
+            key: child.pid
+            for key, child in found.items()
+            if child is not None and child.pid and not child.has_ended
+        }
+
+    async def start_connector(
+        self, name: str, config: Mapping[str, str | None], target_state: TargetState
+    ) -> None:
+        """Start a connector and wait for it, but not long: one that is slow goes on starting.
+
+        How it fares is reported to the listener, a failure as well. When a slow one runs at last,
+        the listener is asked for a reconfiguration.
+
+        Raises:
+            ConnectError: It runs here already, or there can be no process now.
+        """
+        if name in self._connectors:
+            raise ConnectError(f"Connector with name {name} already exists")
+        job = StartConnector(
+            name, dict(config), dict(self._config.originals), target_state, self._log_levels
+        )
+        connector = WorkerConnector(job, self._start_child, self._listener)
+        self._connectors[name] = connector
+        try:
+            await connector.start()
+        except ConnectError:
+            del self._connectors[name]
+            raise
+        await connector.reach(_START_TIMEOUT)
+
+    async def stop_connectors(self, names: Sequence[str]) -> None:
+        """Stop these connectors together; one that takes longer than 5 s is killed."""
+        stopping = {n: found for n in names if (found := self._connectors.get(n)) is not None}
+        for connector in stopping.values():
+            connector.begin_stop()
+        await end_in_order(
+            {
+                f"Connector {name}": connector.child
+                for name, connector in stopping.items()
+                if connector.child is not None
+            },
+            _CONNECTOR_STOP_TIMEOUT,
+        )
+        for name, connector in stopping.items():
+            connector.finish_stop()
+            self._connectors.pop(name, None)
+
+    async def start_task(
+        self,
+        id: ConnectorTaskId,
+        connector_config: Mapping[str, str | None],
+        task_config: Mapping[str, str | None],
+        target_state: TargetState,
+    ) -> bool:
+        """Have a process started that runs the task; how it fares is reported to the listener.
+
+        Raises:
+            ConnectError: It runs here already, or there can be no process now.
+        """
+        if id in self._tasks:
+            raise ConnectError(f"Task already exists in this worker: {id}")
+        job = StartTask(
+            connector=id.connector,
+            task=id.task,
+            config=dict(task_config),
+            connector_config=dict(connector_config),
+            worker_config=dict(self._config.originals),
+            target_state=target_state,
+            cluster_id=self._cluster_id,
+            log_levels=self._log_levels,
+        )
+        task = WorkerTask(id, self._listener)
+        self._tasks[id] = task
+        try:
+            task.attach(await self._start_child(job, task.take))
+        except BaseException:
+            del self._tasks[id]
+            raise
+        return True
+
+    async def stop_tasks(self, ids: Sequence[ConnectorTaskId]) -> None:
+        """Stop these tasks together.
+
+        Those that take longer than `task.shutdown.graceful.timeout.ms` are killed.
+        """
+        stopping = {id: found for id in ids if (found := self._tasks.get(id)) is not None}
+        for task in stopping.values():
+            task.begin_stop()
+        await end_in_order(
+            {f"Task {id}": task.child for id, task in stopping.items()},
+            self._config.task_shutdown_graceful_timeout,
+        )
+        for id, task in stopping.items():
+            task.finish_stop()
+            self._tasks.pop(id, None)
+
+    async def task_configs(self, name: str, max_tasks: int) -> list[dict[str, str]]:
+        """Return the task configs that the connector generates now.
+
+        Raises:
+            TooManyTasksError: There are more than allowed; the connector has FAILED.
+            ConnectError: The connector is not running, raised an error, or took too long.
+        """
+        connector = self._connectors.get(name)
+        if connector is None:
+            raise ConnectError(f"Connector {name} not found in this worker")
+        return await connector.task_configs(max_tasks)
+
+    async def change_state(self, name: str, target_state: TargetState) -> None:
+        """Bring the connector and its tasks to a target state, as far as they are here.
+
+        The connector is waited for, but not long: its way goes on in any case.
+
+        Raises:
+            ConnectError: The connector needs a new process, and there can be none now.
+        """
+        for id, task in self._tasks.items():
+            if id.connector == name:
+                task.change_state(target_state)
+        if (connector := self._connectors.get(name)) is not None:
+            await connector.change_state(target_state, _CHANGE_TIMEOUT)
+
+    async def run_job(self, job: str, arguments: object, timeout: float) -> Any:
+        """Run code of plugins once, in a process of its own, and return its answer.
+
+        `job` is the name of a function in `isthmus.task.jobs`; arguments and answer are JSON.
+
+        Raises:
+            ConnectError: The job says no, took longer than `timeout`, or its process died.
+            LookupError: There is no such plugin.
+            PluginError: Code of a plugin raised what is no error of Connect's.
+        """
+        message = RunPluginJob(
+            1,
+            job,
+            msgspec.json.encode(arguments),
+            dict(self._config.originals),
+            self._log_levels,
+        )
+        async with self._free_jobs:
+            child = await self._start_child(message, _take_nothing)
+            self._jobs.add(child)
+            try:
+                reply = await child.result(message, timeout)
+            except TimeoutError:
+                log.warning(
+                    "Job %s, pid %d, took longer than %g s; killed", job, child.pid, timeout
+                )
+                raise ConnectError(f"{job} took longer than {timeout:g} s and was ended") from None
+            finally:
+                self._jobs.discard(child)
+                child.kill()
+        if reply.error_type:
+            raise _JOB_ERRORS.get(reply.error_type, ConnectError)(reply.error)
+        return msgspec.json.decode(reply.body)
+
+    def set_log_level(self, logger: str, level: str) -> list[str]:
+        """Set a level here and in all processes, also in those to come.
+
+        Returns:
+            The loggers of this process whose level changed, as `logs.set_level` does.
+
+        Raises:
+            ValueError: There is no such level.
+        """
+        changed = logs.set_level(logger, level)
+        # Levels are set by prefix, so the order in which they were set counts.
+        self._log_levels.pop(logger, None)
+        self._log_levels[logger] = level
+        connectors = [connector.child for connector in self._connectors.values()]
+        tasks = [task.child for task in self._tasks.values()]
+        for child in (*connectors, *tasks):
+            if child is not None:
+                child.send(SetLogLevel(logger, level))
+        return changed
+
+    async def _start_child(
+        self,
+        job: StartConnector | StartTask | RunPluginJob,
+        on_report: Callable[[AnyMessage], None],
+    ) -> Child:
+        return await Child.start(self._fork_server, _title(job), job, self._offsets, on_report)
+
+
+#: What an error of a job is in this process; others are ConnectError.
+_JOB_ERRORS: dict[str, type[Exception]] = {
+    "ConfigError": ConfigError,
+    "LookupError": LookupError,
+    "PluginError": PluginError,
+}
+
+
+def _title(job: StartConnector | StartTask | RunPluginJob) -> str:
+    match job:
+        case StartConnector():
+            return f"isthmus: connector {job.name}"
+        case StartTask():
+            return f"isthmus: task {job.connector}-{job.task}"
+        case RunPluginJob():
+            return f"isthmus: job {job.job}"
+
+
+def _take_nothing(message: AnyMessage) -> None:
+    log.warning("A job sent %s, which has no use", message)
