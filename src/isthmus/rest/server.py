@@ -1,0 +1,211 @@
+"""The REST server: uvicorn on the worker's own loop, one for each listener.
+
+Java: RestServer.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Generator
+
+import uvicorn
+
+from isthmus.api.errors import ConfigError, ConnectError
+from isthmus.config.rest_def import Listener
+from isthmus.rest.app import Application, admin_routes, main_routes
+from isthmus.rest.client import RestClient
+from isthmus.rest.config import RestConfig
+from isthmus.rest.herder import HerderApi
+
+log = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 90
+_GRACEFUL_STOP_SECONDS = 60
+_BACKLOG = 2048
+
+
+class RestServer:
+    """Offers the REST API on all listeners. For the event loop only.
+
+    The order of a worker's start: `bind`, from when on the address is known and requests are
+    answered with 404; then `start` with the herder, which needs the address to be built.
+    """
+
+    def __init__(self, config: RestConfig) -> None:
+        self._config = config
+        self._main = Application.main(config)
+        self._admin = Application()
+        self._listening: list[_ListeningServer] = []
+        self.client = RestClient()
+
+    async def bind(self) -> None:
+        """Open the listeners; requests get 404 until `start`.
+
+        Raises:
+            ConnectError: An address is in use, or is none of this machine; nothing is open then.
+            ConfigError: A listener cannot be served.
+        """
+        wanted = [(listener, self._main) for listener in self._config.listeners]
+        wanted += [(listener, self._admin) for listener in self._config.admin_listeners or ()]
+        try:
+            for listener, application in wanted:
+                self._listening.append(_ListeningServer(listener, _open(listener), application))
+            for server in self._listening:
+                await server.start()
+        except Exception:
+            await self.stop()
+            raise
+
+    async def start(self, herder: HerderApi) -> None:
+        """Answer requests with the help of this herder."""
+        main = main_routes(herder, self.client, self._config)
+        admin = admin_routes(herder, self.client, self._config)
+        shared = self._config.admin_listeners is None
+        self._main.serve([*main, *admin] if shared else main)
+        self._admin.serve(admin)
+        for server in self._listening:
+            log.info("REST API listening on %s, port %d", server.listener, server.port)
+
+    async def stop(self) -> None:
+        """Take no more requests, and return when those under way are answered, or after 60 s."""
+        await asyncio.gather(*(server.stop() for server in self._listening))
+        self._listening.clear()
+        await self.client.close()
+
+    @property
+    def ports(self) -> list[int]:
+        """The port of each listener, in the order of `listeners`, then `admin.listeners`."""
+        return [server.port for server in self._listening]
+
+    @property
+    def advertised_host_and_port(self) -> tuple[str, int]:
+        """Where other workers reach this one; `host:port` is the worker's id. After `bind`."""
+        config = self._config
+        server = self._advertised_server()
+        host = config.advertised_host_name or server.listener.host or _own_address()
+        return host, config.advertised_port or server.port
+
+    @property
+    def advertised_url(self) -> str:
+        """Where other workers reach this one, `http://host:port/`. After `bind`."""
+        host, port = self.advertised_host_and_port
+        return f"{Listener(self._advertised_scheme(), host, port)}/"
+
+    def _advertised_scheme(self) -> str:
+        schemes = {listener.scheme for listener in self._config.listeners}
+        wanted = self._config.advertised_listener
+        return wanted.lower() if wanted else "http" if "http" in schemes else "https"
+
+    def _advertised_server(self) -> "_ListeningServer":
+        scheme = self._advertised_scheme()
+        for server in self._listening[: len(self._config.listeners)]:
+            if server.listener.scheme == scheme:
+                return server
+        listeners = ", ".join(map(str, self._config.listeners))
+        raise ConfigError(
+            f"Invalid value {scheme} for configuration rest.advertised.listener:"
+            f" none of the listeners is of this protocol ({listeners})"
+        )
+
+
+class _ListeningServer:
+    """One listener and the uvicorn server that answers on it."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        opened: socket.socket,
+        application: Application,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.listener = listener
+        self.port: int = opened.getsockname()[1]
+        self._socket = opened
+        self._server = _Uvicorn(_uvicorn_config(application, ssl_context))
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._serving = asyncio.create_task(self._server.serve([self._socket]))
+        await self._server.accepting.wait()
+
+    async def stop(self) -> None:
+        if self._serving is None:
+            self._socket.close()
+            return
+        self._server.should_exit = True
+        await self._serving
+
+
+class _Uvicorn(uvicorn.Server):
+    """A uvicorn server that is a guest in its process: it leaves signals to the worker."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.accepting.set()
+
+
+def _uvicorn_config(application: Application, ssl_context: ssl.SSLContext | None) -> uvicorn.Config:
+    def given_context(*_: object) -> ssl.SSLContext:
+        assert ssl_context is not None
+        return ssl_context
+
+    return uvicorn.Config(
+        application,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_GRACEFUL_STOP_SECONDS,
+        ssl_context_factory=given_context if ssl_context is not None else None,
+    )
+
+
+def _open(listener: Listener) -> socket.socket:
+    """Bind and listen; a host that is empty stands for all interfaces, of IPv6 too if there is."""
+    if listener.scheme != "http":
+        raise ConfigError(f"Listener {listener}: https listeners are not supported yet")
+    try:
+        dual_stack = not listener.host and socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if dual_stack or ":" in listener.host else socket.AF_INET
+        opened = socket.create_server(
+            (listener.host, listener.port),
+            family=family,
+            backlog=_BACKLOG,
+            dualstack_ipv6=dual_stack,
+        )
+    except OSError as error:
+        number = error.errno
+        reason = os.strerror(number) if isinstance(number, int) and number > 0 else str(error)
+        hint = "; another process listens there" if number == errno.EADDRINUSE else ""
+        raise ConnectError(
+            f"Unable to listen on {listener} (address {listener.host or 'any'}, port"
+            f" {listener.port}): {reason}{hint}"
+        ) from error
+    opened.setblocking(False)
+    return opened
+
+
+def _own_address() -> str:
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"
