@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import kafka.coordinator.base
+import kafka.coordinator.heartbeat
 import kafka.errors
 import kafka.structs
 from kafka.future import Future
@@ -53,9 +54,11 @@ T = TypeVar("T")
 kafka_errors: Any = kafka.errors
 MemberState: Any = kafka.structs.MemberState  # pyright: ignore[reportAttributeAccessIssue]
 BaseCoordinator: Any = kafka.coordinator.base.BaseCoordinator
+BaseHeartbeat: Any = kafka.coordinator.heartbeat.Heartbeat
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 3.0
+_FIRST_HEARTBEAT = 0.1
 #: How long to wait for the answer to a LeaveGroup; the request itself is sent at once.
 LEAVE_TIMEOUT = 2.0
 #: Brokers may all have moved: after this long without a coordinator start again from the bootstrap
@@ -116,6 +119,7 @@ class ConnectCoordinator(BaseCoordinator):
                 "max_poll_interval_ms": round(settings.rebalance_timeout * 1000),
             },
         )
+        self.heartbeat = _Heartbeat(**self.config)
         self._settings = settings
         self._listener = listener
         self._event_loop = loop
@@ -212,6 +216,8 @@ class ConnectCoordinator(BaseCoordinator):
     async def _step(self) -> None:
         if self._lost is not None:
             await self._report_loss()
+        elif self._unreachable_for() >= _REBOOTSTRAP_AFTER:
+            raise CoordinatorUnreachableError(f"no coordinator for {_REBOOTSTRAP_AFTER:.0f} s")
         elif self._orders.leave is not None:
             await self._leave_as_ordered(self._orders.leave)
         elif self._stays_out and self._orders.rejoin is None:
@@ -243,8 +249,6 @@ class ConnectCoordinator(BaseCoordinator):
             await self._lose_by_leaving(str(error))
         except kafka_errors.KafkaError as error:
             await self._back_off(f"The group cannot be joined: {error!r}")
-        except CoordinatorUnreachableError:
-            raise
         except Exception:
             log.exception("A rebalance failed. group=%s", self.group_id)
             self.request_rejoin()
@@ -279,6 +283,7 @@ class ConnectCoordinator(BaseCoordinator):
         with self._lock:
             self.rejoin_needed = False
             self.state = MemberState.STABLE
+            self.heartbeat.joined()
             self._enable_heartbeat()
         generation = self._generation
         assignment = decode_assignment(data)
@@ -352,7 +357,12 @@ class ConnectCoordinator(BaseCoordinator):
 
     @property
     def _interrupted(self) -> bool:
-        return self._orders.stop or self._orders.leave is not None or self._lost is not None
+        return (
+            self._orders.stop
+            or self._orders.leave is not None
+            or self._lost is not None
+            or self._unreachable_for() >= _REBOOTSTRAP_AFTER
+        )
 
     async def _finished(self, future: Future) -> bool:
         """Wait for the future; False when something interrupts that.
@@ -390,13 +400,12 @@ class ConnectCoordinator(BaseCoordinator):
             Exception: What it raised.
         """
         limit = self._settings.rebalance_timeout
-        future = Future()
         try:
             running = asyncio.run_coroutine_threadsafe(_within(limit, callback), self._event_loop)
         except RuntimeError:
             return self._event_loop_closed()
-        running.add_done_callback(lambda _: self._net.call_soon_threadsafe(future.success, None))
-        while not future.is_done:
+        running.add_done_callback(lambda _: self._wakeup.notify())
+        while not running.done():
             if self._orders.stop:
                 running.cancel()
             await self._tick()
@@ -436,6 +445,8 @@ class ConnectCoordinator(BaseCoordinator):
         if self.stable() and self.heartbeat.session_timeout_expired():
             # The base class would look for the coordinator first and find out seconds later, or
             # wait for the answer to a heartbeat for as long as a request may take.
+            self.state = MemberState.UNJOINED
+            self._disable_heartbeat()
             self._disconnect()
             self._lose("no heartbeat was answered within session.timeout.ms")
 
@@ -452,14 +463,51 @@ class ConnectCoordinator(BaseCoordinator):
     def _check_coordinator(self) -> None:
         if self.coordinator_id is not None and self._client.connected(self.coordinator_id):
             self._unreachable_since = None
-            return
-        now = time.monotonic()
-        if self._unreachable_since is None:
-            self._unreachable_since = now
-        elif now - self._unreachable_since >= _REBOOTSTRAP_AFTER:
-            raise CoordinatorUnreachableError(f"no coordinator for {_REBOOTSTRAP_AFTER:.0f} s")
-        elif now - self._unreachable_since >= self._settings.heartbeat_interval and self.has_work:
+        elif self._unreachable_since is None:
+            self._unreachable_since = time.monotonic()
+        elif self._unreachable_for() >= self._settings.heartbeat_interval and self.has_work:
             self._lose("the coordinator was unreachable for heartbeat.interval.ms")
+
+    def _unreachable_for(self) -> float:
+        since = self._unreachable_since
+        return 0.0 if since is None else time.monotonic() - since
+
+
+class _Heartbeat(BaseHeartbeat):
+    """When to send the next heartbeat, and whether the session still stands.
+
+    After a join heartbeats come close together and then ever more rarely. One rebalance often
+    follows another, first of all after revocations (KIP-415), and a member learns of it from the
+    answer to a heartbeat: with the plain interval of 3 s a member that comes to a group of one
+    would wait up to 3 s more for its work.
+
+    The session counts from when the last answered heartbeat was sent, so that it ends here before
+    it ends at the coordinator.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self._session_start = time.monotonic()
+
+    def joined(self) -> None:
+        self._session_start = time.monotonic()
+
+    def received_heartbeat(self) -> None:
+        super().received_heartbeat()
+        self._session_start = self.last_send
+
+    def session_timeout_expired(self) -> bool:
+        return time.monotonic() - self._session_start > self.config["session_timeout_ms"] / 1000
+
+    def time_to_next_heartbeat(self) -> float:
+        if self.heartbeat_failed:
+            return super().time_to_next_heartbeat()
+        last = max(self.last_send, self.last_reset)
+        interval = min(
+            self.config["heartbeat_interval_ms"] / 1000,
+            max(_FIRST_HEARTBEAT, last - self.last_reset),
+        )
+        return max(0.0, last + interval - time.monotonic())
 
 
 async def _within(limit: float, callback: Callable[[], Awaitable[T]]) -> T:
