@@ -155,8 +155,9 @@ class ConfigKey:
     display_name: str
     dependents: Sequence[str] = ()
     recommender: Recommender | None = None
-    #: For type CLASS: whether a class of this name can be loaded; None accepts every name.
-    class_exists: Callable[[str], bool] | None = None
+    #: For type CLASS: gives the full name of the class for the name or alias that a user wrote,
+    #: None if there is none. Without it every name is taken as it is.
+    resolver: Callable[[str], str | None] | None = None
 
     @property
     def required(self) -> bool:
@@ -171,8 +172,11 @@ class ConfigKey:
         if self.name in props:
             text = props[self.name]
             value = parse_type(self.name, text, self.type)
-            if self.type is Type.CLASS and value is not None and not self._is_known(str(value)):
-                raise ConfigError.invalid(self.name, text, f"Class {text} could not be found.")
+            if self.type is Type.CLASS and isinstance(value, str) and self.resolver is not None:
+                value = self.resolver(value)
+                if value is None:
+                    reason = f"Class {text} could not be found."
+                    raise ConfigError.invalid(self.name, text, reason)
             return value
         if self.required:
             raise ConfigError(
@@ -188,9 +192,6 @@ class ConfigKey:
         """
         if self.validator is not None:
             self.validator(self.name, value)
-
-    def _is_known(self, class_name: str) -> bool:
-        return self.class_exists is None or self.class_exists(class_name)
 
 
 @dataclass(slots=True)
@@ -229,7 +230,7 @@ class ConfigDef:
         display_name: str | None = None,
         dependents: Sequence[str] = (),
         recommender: Recommender | None = None,
-        class_exists: Callable[[str], bool] | None = None,
+        resolver: Callable[[str], str | None] | None = None,
     ) -> "ConfigDef":
         """Add a setting, and return this definition for the next one.
 
@@ -251,7 +252,7 @@ class ConfigDef:
             display_name=name if display_name is None else display_name,
             dependents=tuple(dependents),
             recommender=recommender,
-            class_exists=class_exists,
+            resolver=resolver,
         )
         if not key.required:
             key.check(default)

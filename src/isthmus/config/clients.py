@@ -27,6 +27,7 @@ from isthmus.config.client_keys import (
     Counterpart,
 )
 from isthmus.config.client_security import kafka_python_security, librdkafka_security
+from isthmus.config.override_policy import client_overrides
 from isthmus.config.worker import Store, WorkerConfig
 
 Setting = str | int | bool
@@ -274,16 +275,6 @@ def kafka_python_config(worker: WorkerConfig, client_id: str) -> dict[str, objec
         "retry_backoff_ms": milliseconds("retry.backoff.ms"),
         "session_timeout_ms": milliseconds("session.timeout.ms"),
         **kafka_python_security(worker.originals),
-    }
-
-
-def client_overrides(connector: ConnectorConfig, kind: ClientKind) -> dict[str, str]:
-    """Return what a connector sets for its clients by `producer.override.*` and so on (KIP-458)."""
-    prefix = f"{kind}.override."
-    return {
-        key.removeprefix(prefix): value
-        for key, value in connector.items()
-        if key.startswith(prefix) and value is not None
     }
 
 

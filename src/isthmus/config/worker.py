@@ -9,6 +9,7 @@ from typing import Final, Literal, cast
 
 from isthmus.api.errors import ConfigError
 from isthmus.config.client_keys import JAVA_CLIENT_KEYS, TOPIC_SETTINGS
+from isthmus.config.override_policy import OverridePolicy, build_override_policy
 from isthmus.config.providers import ConfigTransformer, build_transformer
 from isthmus.config.rest_def import Listener, parse_listener
 from isthmus.config.worker_def import worker_config_def
@@ -73,6 +74,8 @@ class WorkerConfig:
     values: Mapping[str, object]
     #: Fills in the variables of connectors.
     transformer: ConfigTransformer
+    #: What connectors may override.
+    override_policy: OverridePolicy
 
     bootstrap_servers: Sequence[str]
     client_id: str
@@ -155,6 +158,7 @@ class WorkerConfig:
             originals=MappingProxyType(originals),
             values=MappingProxyType(values),
             transformer=transformer,
+            override_policy=build_override_policy(originals),
             **{name: attributes[name] for name in _TYPED},  # type: ignore[arg-type]
         )
         config._check()
@@ -284,7 +288,7 @@ class WorkerConfig:
 _TYPED: Final = tuple(
     field.name
     for field in fields(WorkerConfig)
-    if field.name not in {"raw", "originals", "values", "transformer"}
+    if field.name not in {"raw", "originals", "values", "transformer", "override_policy"}
 )
 #: Enumerations whose values are compared without regard to case.
 _LOWER: Final = ("connect.protocol", "exactly.once.source.support")

@@ -25,6 +25,7 @@ from isthmus.api.errors import ConfigError
 from isthmus.config.client_def import define_client_settings
 from isthmus.config.rest_def import define_rest_settings
 from isthmus.config.security_def import define_sasl_settings, define_ssl_settings
+from isthmus.config.topic_creation import PARTITIONS, REPLICATION_FACTOR
 
 #: The MAC algorithms of internal requests: Java's name, and that of Python's hashlib.
 MAC_ALGORITHMS: Final[Mapping[str, str]] = MappingProxyType(
@@ -309,9 +310,7 @@ def _define_internal_topics(definition: ConfigDef) -> None:
                 f"{store}.storage.partitions",
                 Type.INT,
                 partitions,
-                validator=LambdaValidator(
-                    _check_partitions, "Positive number, or -1 to use the broker's default"
-                ),
+                validator=PARTITIONS,
                 importance=Importance.LOW,
                 documentation=f"How many partitions the topic that keeps {what} is created with.",
             )
@@ -319,11 +318,7 @@ def _define_internal_topics(definition: ConfigDef) -> None:
             f"{store}.storage.replication.factor",
             Type.SHORT,
             3,
-            validator=LambdaValidator(
-                _check_replication_factor,
-                "Positive number not larger than the number of brokers in the Kafka cluster,"
-                " or -1 to use the broker's default",
-            ),
+            validator=REPLICATION_FACTOR,
             importance=Importance.LOW,
             documentation=f"How many replicas the topic that keeps {what} is created with.",
         )
@@ -382,23 +377,6 @@ def _define_internal_requests(definition: ConfigDef) -> None:
 def _check_protocol(name: str, value: object) -> None:
     if str(value).lower() not in {"eager", "compatible", "sessioned"}:
         raise ConfigError.invalid(name, value, "Invalid Connect protocol compatibility")
-
-
-def _check_partitions(name: str, value: object) -> None:
-    if cast("int", value) < 1 and value != -1:
-        raise ConfigError.invalid(
-            name, value, "Number of partitions must be positive, or -1 to use the broker's default"
-        )
-
-
-def _check_replication_factor(name: str, value: object) -> None:
-    if cast("int", value) < 1 and value != -1:
-        raise ConfigError.invalid(
-            name,
-            value,
-            "Replication factor must be positive and not larger than the number of brokers in the"
-            " Kafka cluster, or -1 to use the broker's default",
-        )
 
 
 def _check_algorithm(name: str, value: object) -> None:

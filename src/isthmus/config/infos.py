@@ -1,0 +1,77 @@
+"""Definitions and values of settings as the REST API shows them. Java: ConfigInfos.
+
+The keys of each dict are in the order of the wire. All values are strings or null.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from isthmus.api.config_def import ConfigKey, ConfigValue, Type, to_text
+
+Info = dict[str, object]
+
+
+def config_infos(
+    name: str, groups: Sequence[str], keys: Mapping[str, ConfigKey], values: Sequence[ConfigValue]
+) -> Info:
+    """Return what validation found. `name` is `connector.class` as given.
+
+    Values that nothing defines come first, then all definitions in their order.
+    """
+    by_name = {value.name: value for value in values}
+    configs = [_config_info(None, value) for value in values if value.name not in keys]
+    configs += [_config_info(key, by_name.get(key.name)) for key in keys.values()]
+    return {
+        "name": name,
+        "error_count": sum(len(value.error_messages) for value in by_name.values()),
+        "groups": list(groups),
+        "configs": configs,
+    }
+
+
+def extend_infos(infos: Info, keys: Mapping[str, ConfigKey], values: Sequence[ConfigValue]) -> Info:
+    """Return `infos` with client overrides or converter options added at the end.
+
+    For these, Java counts the settings with errors and not the errors.
+    """
+    configs = cast("list[Info]", infos["configs"])
+    errors = cast("int", infos["error_count"])
+    added = [_config_info(keys.get(value.name), value) for value in values]
+    wrong = sum(1 for value in values if value.error_messages)
+    return infos | {"error_count": errors + wrong, "configs": [*configs, *added]}
+
+
+def _config_info(key: ConfigKey | None, value: ConfigValue | None) -> Info:
+    return {
+        "definition": None if key is None else config_key_info(key),
+        "value": None if value is None else config_value_info(value, key and key.type),
+    }
+
+
+def config_key_info(key: ConfigKey) -> Info:
+    """Return one definition. Java: ConfigKeyInfo."""
+    return {
+        "name": key.name,
+        "type": key.type.value,
+        "required": key.required,
+        "default_value": None if key.required else to_text(key.default, key.type),
+        "importance": key.importance.value,
+        "documentation": key.documentation,
+        "group": key.group,
+        "order_in_group": key.order_in_group,
+        "width": key.width.value,
+        "display_name": key.display_name,
+        "dependents": list(key.dependents),
+    }
+
+
+def config_value_info(value: ConfigValue, type: Type | None) -> Info:
+    """Return one value. Java: ConfigValueInfo."""
+    item_type = Type.STRING if type is Type.LIST else type
+    return {
+        "name": value.name,
+        "value": to_text(value.value, type),
+        "recommended_values": [to_text(each, item_type) for each in value.recommended_values],
+        "errors": value.error_messages,
+        "visible": value.visible,
+    }
