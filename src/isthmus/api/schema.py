@@ -58,7 +58,7 @@ class Schema:
     name: str | None = None
     version: int | None = None
     doc: str | None = None
-    parameters: Mapping[str, str] = _NO_PARAMETERS
+    parameters: Mapping[str, str] = field(default_factory=lambda: _NO_PARAMETERS)
     default: Any = None
     fields: tuple[Field, ...] = ()
     key_schema: "Schema | None" = None
