@@ -136,16 +136,26 @@ class _ListeningServer:
         if self._serving is None:
             self._socket.close()
             return
-        self._server.should_exit = True
+        self._server.end()
         await self._serving
 
 
 class _Uvicorn(uvicorn.Server):
-    """A uvicorn server that is a guest in its process: it leaves signals to the worker."""
+    """A uvicorn server that is a guest in its process.
+
+    It leaves signals to the worker, and wakes up once a second, for the Date header, not ten
+    times.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.accepting = asyncio.Event()
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop in order; `serve` returns when that is done."""
+        self.should_exit = True
+        self._ending.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -154,6 +164,11 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.accepting.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), timeout=1.0)
 
 
 def _uvicorn_config(application: Application, ssl_context: ssl.SSLContext | None) -> uvicorn.Config:

@@ -30,7 +30,7 @@ _DIGESTS = {
     "hmacsha3-384": "sha3_384",
     "hmacsha3-512": "sha3_512",
 }
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +120,20 @@ def _mac(body: bytes, key: bytes, algorithm: str) -> bytes:
 
 
 def _decode_base64(text: bytes) -> bytes:
-    """Decode as Java's basic decoder does: padding may be missing, the rest must be right."""
-    wrong = _NOT_BASE64.search(text)
+    """Decode as Java's basic decoder does, with its errors: padding may be missing or right."""
+    if len(text) == 1:
+        raise BadRequestError("Input byte[] should at least have 2 bytes for base64 bytes")
+    digits, padding, _ = text.partition(b"=")
+    end, last_unit = len(digits), len(digits) % 4
+    wrong = _NOT_BASE64.search(digits)
     if wrong is not None:
         raise BadRequestError(f"Illegal base64 character {wrong[0][0]:x}")
-    digits = text.rstrip(b"=")
-    padding = len(text) - len(digits)
-    if b"=" in digits:
-        raise BadRequestError(
-            f"Input byte array has incorrect ending byte at {digits.index(b'=') + 2}"
-        )
-    if len(digits) % 4 == 1:
-        if len(text) < 2:
-            raise BadRequestError("Input byte[] should at least have 2 bytes for base64 bytes")
+    if padding:
+        if last_unit == 0 or (last_unit == 2 and not text.startswith(b"==", end)):
+            raise BadRequestError("Input byte array has wrong 4-byte ending unit")
+        end += 4 - last_unit
+    if last_unit == 1:
         raise BadRequestError("Last unit does not have enough valid bits")
-    if padding and (len(text) % 4 or padding > 2):
-        raise BadRequestError("Input byte array has wrong 4-byte ending unit")
+    if end < len(text):
+        raise BadRequestError(f"Input byte array has incorrect ending byte at {end}")
     return base64.b64decode(digits + b"=" * (-len(digits) % 4))
