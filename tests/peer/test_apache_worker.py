@@ -69,13 +69,14 @@ def _expect_states(apache: ApacheConnect, name: str, wanted: list[str]) -> None:
     last: Any = None
     while time.monotonic() < deadline:
         status, last = apache.request("GET", f"/connectors/{name}/status")
-        if (
-            status == 200
-            and [part["state"] for part in (last["connector"], *last["tasks"])] == wanted
-        ):
+        if status == 200 and _states(last) == wanted:
             return
         time.sleep(0.1)
     pytest.fail(f"{name} did not come to {wanted}; last seen: {last}")
+
+
+def _states(status: dict[str, Any]) -> list[str]:
+    return [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
 
 
 def _values(bootstrap_servers: str, topic: str, count: int) -> list[bytes | None]:
