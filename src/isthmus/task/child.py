@@ -1,0 +1,71 @@
+"""A child's life: receive a job, do it, report its end, exit."""
+
+import io
+import logging
+import socket
+import sys
+import traceback
+
+from isthmus import logs
+from isthmus.channel import (
+    RunPluginJob,
+    StartConnector,
+    StartTask,
+    State,
+    StateChanged,
+    TargetState,
+)
+from isthmus.plugins import CONNECTORS, PluginKind, Plugins
+from isthmus.task.connector import ConnectorRunner
+from isthmus.task.jobs import run_job
+from isthmus.task.link import Link
+from isthmus.task.sink import SinkRunner
+from isthmus.task.source import SourceRunner
+
+log = logging.getLogger(__name__)
+
+
+def run_child(connection: socket.socket) -> int:
+    """Do the job that comes first over the channel, and return this process's exit code."""
+    link = Link(connection)
+    job = link.receive_job()
+    _print_by_lines()
+    for logger, level in job.log_levels.items():
+        logs.set_level(logger, level)
+    plugins = Plugins.discover()
+    match job:
+        case StartConnector():
+            logs.set_process_context(f"{job.name}|worker")
+            return ConnectorRunner(job, link, plugins).run()
+        case StartTask():
+            logs.set_process_context(f"{job.connector}|task-{job.task}")
+            return _run_task(job, link, plugins)
+        case RunPluginJob():
+            link.send(run_job(job, plugins))
+            return 0
+
+
+def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
+    """Run a task to its end and report how it ended. Java: WorkerTask.run."""
+    try:
+        if job.target_state is not TargetState.STOPPED:
+            class_name = job.connector_config.get("connector.class") or ""
+            is_source = plugins.find(CONNECTORS, class_name).kind is PluginKind.SOURCE
+            runner = SourceRunner if is_source else SinkRunner
+            runner(job, link, plugins).run()
+    except BaseException:  # also SystemExit, by which a plugin may try to end the process
+        if not link.stopping.is_set():
+            trace = traceback.format_exc()
+            log.error("Task %s-%d has failed: %s", job.connector, job.task, trace)
+            link.send(StateChanged(State.FAILED, trace))
+            return 1
+        log.warning("Task %s-%d failed while stopping", job.connector, job.task, exc_info=True)
+    link.send(StateChanged(State.UNASSIGNED))
+    return 0
+
+
+def _print_by_lines() -> None:
+    """Have what plugins print appear when it is printed, among the lines of the log."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")

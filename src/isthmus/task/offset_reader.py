@@ -1,0 +1,40 @@
+"""Reads the offsets of source partitions, for connectors and tasks. Java: OffsetStorageReaderImpl.
+
+The worker reads the offsets topic; a child asks it over its channel.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from isthmus.api.errors import ConnectError
+from isthmus.api.record import SourceOffset, SourcePartition
+from isthmus.channel import ReadOffsets
+from isthmus.kafka.offset_codec import decode_value, encode_key
+from isthmus.task.link import Link
+
+
+class LinkOffsetReader:
+    """The offsets of one connector; from any thread."""
+
+    def __init__(self, connector: str, link: Link) -> None:
+        self._connector = connector
+        self._link = link
+
+    def offset(self, partition: SourcePartition) -> SourceOffset | None:
+        """Return the last committed offset of this source partition, or None."""
+        return self.offsets([partition])[0]
+
+    def offsets(self, partitions: Sequence[SourcePartition]) -> list[SourceOffset | None]:
+        """Return the last committed offset of each, in their order; one request for all.
+
+        Raises:
+            ConnectError: The worker cannot read them, or a partition is no JSON.
+        """
+        keys = [encode_key(self._connector, partition) for partition in partitions]
+        try:
+            reply = self._link.ask(ReadOffsets(0, keys))
+        except ConnectError as error:
+            raise ConnectError(f"Failed to fetch offsets. {error}") from error
+        values = msgspec.msgpack.decode(reply.body, type=list[bytes | None])
+        return [None if value is None else decode_value(value) for value in values]

@@ -1,0 +1,95 @@
+"""Ranges of versions as Maven writes them, for plugins that must have a certain one (KIP-891).
+
+1.0         exactly that: Connect takes a bare version as a requirement, not as Maven's wish
+[1.0,2.0)   from 1.0 to below 2.0; either side may be left open
+latest      any
+"""
+
+import re
+from dataclasses import dataclass
+
+from isthmus.api.errors import ConnectError
+
+_RANGE = re.compile(r"([\[(])\s*([^,\[\]()]*?)\s*(?:(,)\s*([^,\[\]()]*?)\s*)?([\])])")
+_PARTS = re.compile(r"\d+|[a-z]+")
+_BEFORE_RELEASE = ("alpha", "beta", "milestone", "rc", "cr", "snapshot")
+_RELEASE = ("final", "ga", "release")
+
+_Key = tuple[tuple[int, int | str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Restriction:
+    low: str
+    low_included: bool
+    high: str
+    high_included: bool
+
+    def contains(self, version: str) -> bool:
+        key = _key(version)
+        if self.low and (key < _key(self.low) or (key == _key(self.low) and not self.low_included)):
+            return False
+        if not self.high:
+            return True
+        return key < _key(self.high) or (key == _key(self.high) and self.high_included)
+
+    def __str__(self) -> str:
+        left, right = "[" if self.low_included else "(", "]" if self.high_included else ")"
+        return f"{left}{self.low},{self.high}{right}"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRange:
+    """A set of versions; `str()` of it is Maven's text. Java: VersionRange of maven-artifact."""
+
+    _restrictions: tuple[_Restriction, ...]
+
+    @classmethod
+    def parse(cls, text: str | None) -> "VersionRange | None":
+        """Return the range, or None for any version.
+
+        Raises:
+            ConnectError: It is no range.
+        """
+        text = (text or "").strip()
+        if not text or text == "latest":
+            return None
+        if text[0] not in "[(":
+            text = f"[{text}]"
+        found = list(_RANGE.finditer(text))
+        rest = _RANGE.sub("", text).replace(",", "").strip()
+        if not found or rest:
+            raise ConnectError(f"Invalid version specification: {text}")
+        return cls(tuple(map(_restriction, found)))
+
+    def contains(self, version: str) -> bool:
+        return any(restriction.contains(version) for restriction in self._restrictions)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self._restrictions))
+
+
+def _restriction(match: re.Match[str]) -> _Restriction:
+    opening, low, comma, high, closing = match.groups()
+    return _Restriction(low, opening == "[", high if comma else low, closing == "]")
+
+
+def _key(version: str) -> _Key:
+    """Return what sorts as Maven sorts: `1.0-rc1` before `1.0`, which equals `1` and `1.0.0`."""
+    parts: list[tuple[int, int | str]] = []
+    for text in _PARTS.findall(version.lower()):
+        if text.isdigit():
+            parts.append((2, int(text)))
+            continue
+        _drop_zeros(parts)
+        if text in _BEFORE_RELEASE:
+            parts.append((0, str(_BEFORE_RELEASE.index(text))))
+        elif text not in _RELEASE:
+            parts.append((1, text))
+    _drop_zeros(parts)
+    return (*parts, (1, ""))
+
+
+def _drop_zeros(parts: list[tuple[int, int | str]]) -> None:
+    while parts and parts[-1] == (2, 0):
+        parts.pop()
