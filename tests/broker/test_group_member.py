@@ -1,6 +1,7 @@
 """Members of a real group: joining, sharing, leaving, and losing membership."""
 
 import asyncio
+import gc
 import itertools
 import threading
 import time
@@ -9,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pytest
 import kafka.admin
+import pytest
 from kafka.consumer import KafkaConsumer
 from tests.support.connect_proxy import ConnectProxy
 
@@ -19,6 +20,9 @@ from isthmus.group.leader import Leader
 from isthmus.group.member import GroupMember
 from isthmus.group.membership import Election, GroupSettings
 from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
+
+# kafka-python 3.0.12 leaves the socket of a connection that failed to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(r"ignore:unclosed <socket.*'0\.0\.0\.0':ResourceWarning")
 
 FAST = GroupSettings(
     group_id="",
@@ -158,6 +162,7 @@ async def group(bootstrap_servers: str) -> AsyncIterator[Group]:
     group = Group(bootstrap_servers)
     yield group
     await asyncio.gather(*(member.leave_and_stop() for member in group.members))
+    gc.collect()  # within this test's warning filter
 
 
 @pytest.fixture
@@ -253,14 +258,13 @@ async def test_the_work_of_a_member_that_left_waits_for_the_delay(group: Group) 
     assert 1.0 < time.monotonic() - started < 3.0
 
 
-async def test_requests_to_rejoin_are_served_by_one_rebalance(group: Group) -> None:
+async def test_a_rejoin_that_was_requested_offers_the_newest_state(group: Group) -> None:
     only = worker("a")
     member = group.member(only)
     await expect(lambda: member.is_stable, lambda: only.events)
 
     only.configuration = Configuration(3, offset=9)
-    for _ in range(3):
-        member.request_rejoin("a connector was added")
+    member.request_rejoin("a connector was added")
     assert not member.is_stable
     await expect(lambda: member.is_stable, lambda: only.events)
 
@@ -270,13 +274,14 @@ async def test_requests_to_rejoin_are_served_by_one_rebalance(group: Group) -> N
     assert len(only.running) == 6
 
 
-async def test_a_request_while_the_worker_joins_leads_to_one_more_rebalance(group: Group) -> None:
+async def test_requests_while_the_worker_joins_lead_to_one_more_rebalance(group: Group) -> None:
     only = worker("a")
     only.slow_join = 0.3
     member = group.member(only)
     await expect(lambda: "joining" in only.events, lambda: only.events)
 
-    member.request_rejoin("a connector was added")
+    for _ in range(3):
+        member.request_rejoin("a connector was added")
     await expect(lambda: member.is_stable and only.joins == 2, lambda: only.events)
 
     assert [event.split()[0] for event in only.events] == [
