@@ -4,10 +4,11 @@ Java: RestClient.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
+import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Generic, TypeVar
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: As many requests may wait for other workers at once; more wait for one of these to end.
-_THREADS = 16
+#: As many requests may be with other workers at once; more wait for one of these to end.
+_MAX_REQUESTS = 16
 #: The other worker answers within its own limit of 90 s, or never.
 _TIMEOUT = urllib3.Timeout(connect=10.0, read=100.0)
 _HEADERS = {
@@ -44,15 +45,16 @@ class Answer(Generic[T]):
 
 
 class RestClient:
-    """Sends requests to other workers, on threads of its own, so that the loop never waits.
+    """Sends requests to other workers, each on a thread of its own, so that the loop never waits.
 
-    To be used on the loop, until `close`.
+    To be used on the loop, until `close`. The threads are daemons: a worker that hangs must not
+    keep this one from ending, as the threads of an executor would.
     """
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, "rest-client")
+        self._free = asyncio.Semaphore(_MAX_REQUESTS)
         self._pool = urllib3.PoolManager(
-            maxsize=_THREADS, retries=False, timeout=_TIMEOUT, ssl_context=ssl_context
+            maxsize=_MAX_REQUESTS, retries=False, timeout=_TIMEOUT, ssl_context=ssl_context
         )
 
     async def request(
@@ -77,10 +79,8 @@ class RestClient:
             headers["Authorization"] = authorization
         if signer is not None:
             headers.update(signer.headers(content or b""))
-        loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(
-            self._threads, self._send, method, url, content, headers
-        )
+        async with self._free:
+            response = await self._on_thread(method, url, content, headers)
         return _answer(response, result_type)
 
     async def put_task_configs(
@@ -109,17 +109,41 @@ class RestClient:
 
     async def close(self) -> None:
         """Close the connections; requests that still wait for an answer are left to their end."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
         self._pool.clear()
+
+    async def _on_thread(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[urllib3.BaseHTTPResponse] = loop.create_future()
+
+        def settle(answer: urllib3.BaseHTTPResponse | RestError) -> None:
+            if answered.cancelled():
+                return
+            if isinstance(answer, RestError):
+                answered.set_exception(answer)
+            else:
+                answered.set_result(answer)
+
+        def send() -> None:
+            answer = self._send(method, url, body, headers)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and all that waited
+                loop.call_soon_threadsafe(settle, answer)
+
+        threading.Thread(target=send, name=f"rest-client {method}", daemon=True).start()
+        return await answered
 
     def _send(
         self, method: str, url: str, body: bytes | None, headers: dict[str, str]
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> urllib3.BaseHTTPResponse | RestError:
         try:
             return self._pool.request(method, url, body=body, headers=headers, redirect=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             log.error("Request %s %s failed: %s", method, url, error)
-            raise _failure(f"IO Error trying to forward REST request: {error}") from error
+            return _failure(f"IO Error trying to forward REST request: {error}")
+        except Exception as error:  # whoever waits must hear of it, whatever it is
+            log.error("Request %s %s failed", method, url, exc_info=error)
+            return _failure(f"Error trying to forward REST request: {error}")
 
 
 def _connector_url(worker_url: str, connector: str, what: str) -> str:

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -238,6 +239,31 @@ def test_a_worker_that_cannot_be_reached_is_500(server: RunningServer) -> None:
 
     assert reply.status == 500
     assert reply.message.startswith("IO Error trying to forward REST request: ")
+
+
+def test_an_address_that_is_none_is_500(server: RunningServer) -> None:
+    for url in ("http://a..b/", "http://[bad/", "nonsense"):
+        reply = restart_through(server, url)
+
+        assert reply.status == 500
+        assert "Error trying to forward REST request: " in reply.message
+
+
+def test_a_worker_that_never_answers_holds_up_neither_others_nor_the_end() -> None:
+    async def give_up(port: int) -> None:
+        client = RestClient()
+        stuck = asyncio.create_task(client.fence_zombies(f"http://127.0.0.1:{port}", "x", None, ""))
+        with pytest.raises(RestError):
+            await client.fence_zombies("http://127.0.0.1:1/", "x", None, "")
+        assert not stuck.done()
+        stuck.cancel()
+        await client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asyncio.run(give_up(silent.getsockname()[1]))
+
+    waiting = [thread for thread in threading.enumerate() if thread.name == "rest-client PUT"]
+    assert all(thread.daemon for thread in waiting)
 
 
 @pytest.mark.parametrize(

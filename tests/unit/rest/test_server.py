@@ -1,10 +1,12 @@
 import asyncio
 import http.client
 import logging
+import logging.handlers
+import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.unit.rest.running_server import LOCAL, RunningServer
@@ -14,6 +16,7 @@ from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.config.rest_def import HeaderRule, Listener
 from isthmus.herder.views import Created
 from isthmus.rest.config import RestConfig
+from isthmus.rest.middleware import access_log
 from isthmus.rest.server import RestServer
 
 Start = Callable[[RestConfig], RunningServer]
@@ -192,17 +195,28 @@ def test_signals_are_left_to_the_worker() -> None:
     assert during is before
 
 
-def test_the_request_log_has_a_line_for_each_request(
-    server: RunningServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, "isthmus.rest.access"):
-        server.request("GET", "/connectors?a=%20", headers={"User-Agent": "curl/8"})
-        server.get("/connectors/a%2Fb")
+@pytest.fixture
+def access_lines() -> Iterator[queue.Queue[logging.LogRecord]]:
+    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    handler = logging.handlers.QueueHandler(records)
+    access_log.addHandler(handler)
+    access_log.setLevel(logging.INFO)
+    yield records
+    access_log.setLevel(logging.NOTSET)
+    access_log.removeHandler(handler)
 
-    lines = [record.getMessage() for record in caplog.records]
-    assert lines[0].startswith("127.0.0.1 - - [")
-    assert '] "GET /connectors?a=%20 HTTP/1.1" 200 9 "" "curl/8" ' in lines[0]
-    assert '"GET /connectors/a%2Fb HTTP/1.1" 400 ' in lines[1]
+
+def test_the_request_log_has_a_line_for_each_request(
+    server: RunningServer, access_lines: queue.Queue[logging.LogRecord]
+) -> None:
+    server.request("GET", "/connectors?a=%20", headers={"User-Agent": "curl/8"})
+    listed = access_lines.get(timeout=5).getMessage()
+    server.get("/connectors/a%2Fb")
+    refused = access_lines.get(timeout=5).getMessage()
+
+    assert listed.startswith("127.0.0.1 - - [")
+    assert '] "GET /connectors?a=%20 HTTP/1.1" 200 9 "" "curl/8" ' in listed
+    assert '"GET /connectors/a%2Fb HTTP/1.1" 400 ' in refused
 
 
 CORS = RestConfig(
