@@ -43,7 +43,7 @@ class Connectors:
 
     async def names(self) -> list[str]:
         """Return the names of all connectors."""
-        return sorted(self._herder.configs.snapshot().connectors())
+        return sorted((await self._herder.current()).connectors())
 
     async def info(self, name: str) -> ConnectorInfo:
         """Return the connector's config and tasks.
@@ -51,7 +51,7 @@ class Connectors:
         Raises:
             NotFoundError: There is none of that name.
         """
-        state = self._herder.configs.snapshot()
+        state = await self._herder.current()
         config = state.connector_config(name)
         if config is None:
             raise NotFoundError(f"Connector {name} not found")
@@ -60,10 +60,11 @@ class Connectors:
 
     async def status(self, name: str) -> ConnectorStateInfo:
         """Return the states of the connector and its tasks."""
+        state = await self._herder.current()
         status = self._herder.statuses.connector(name)
         if status is None:
             raise NotFoundError(f"No status found for connector {name}")
-        config = self._herder.configs.snapshot().connector_config(name)
+        config = state.connector_config(name)
         kind = await self._validation.connector_type(config or {})
         tasks = self._herder.statuses.tasks(name)
         shown = [_task_state(task, found) for task, found in sorted(tasks.items())]
@@ -71,6 +72,7 @@ class Connectors:
 
     async def task_status(self, task: ConnectorTaskId) -> TaskState:
         """Return the state of one task."""
+        await self._herder.current()
         status = self._herder.statuses.task(task)
         if status is None:
             raise NotFoundError(f"No status found for task {task}")
@@ -78,7 +80,7 @@ class Connectors:
 
     async def task_configs(self, name: str) -> list[TaskInfo]:
         """Return the configs of the connector's tasks, placeholders unresolved."""
-        state = self._herder.configs.snapshot()
+        state = await self._herder.current()
         if not state.contains(name):
             raise NotFoundError(f"Connector {name} not found")
         return [TaskInfo(task, dict(state.task_config(task) or {})) for task in state.tasks(name)]
@@ -144,7 +146,7 @@ class Connectors:
         await self._put_target_state(name, TargetState.STARTED)
 
     async def _put_target_state(self, name: str, target: TargetState) -> None:
-        if not self._herder.configs.snapshot().contains(name):
+        if not (await self._herder.current()).contains(name):
             raise NotFoundError(f"Unknown connector {name}")
         await self._herder.configs.put_target_state(name, target)
 
@@ -299,5 +301,3 @@ def _task_state(task: ConnectorTaskId, status: Status, state: State | None = Non
 
 def _shown_version(status: Status) -> str | None:
     return UNDEFINED_VERSION if status.version == UNDEFINED_VERSION else status.version
-
-

@@ -21,21 +21,23 @@ from typing import Protocol, TypeVar
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId
 from isthmus.config.worker import WorkerConfig
+from isthmus.group.assignor import Work
 from isthmus.group.membership import Election
 from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
 from isthmus.herder.errors import NotLeaderError
-from isthmus.herder.leader import Leader
+from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
 from isthmus.herder.reconcile import (
     AfterRebalance,
     Staged,
-    Work,
     after_rebalance,
     assigned_work,
     changes,
+    described,
     restart_plan,
     revoked_work,
 )
+from isthmus.herder.signature import SignatureRules
 from isthmus.herder.stage import Stages
 from isthmus.herder.turns import Turns
 from isthmus.storage.cluster_state import ClusterState, SessionKey
@@ -69,7 +71,7 @@ class Herder:
         config: WorkerConfig,
         configs: ConfigStore,
         statuses: StatusStore,
-        leader: Leader,
+        leader: Leadership,
         url: str,
         set_log_level: Callable[[str, str], object],
     ) -> None:
@@ -91,6 +93,7 @@ class Herder:
         self._member_id = ""
         self._settled = False
         self._read_attempts = 0
+        self._started = asyncio.Event()
         self._first_round = asyncio.Event()
         self._stopping = False
 
@@ -130,6 +133,19 @@ class Herder:
                 "Only the leader can perform this operation.", self.leader_url() or None
             )
 
+    def signature_rules(self) -> SignatureRules | None:
+        """Return how requests of other workers must be signed, None while they need not be."""
+        if self._protocol is not ConnectProtocol.SESSIONED:
+            return None
+        key = self.configs.snapshot().session_key
+        algorithms = self._config.inter_worker_verification_algorithms
+        return SignatureRules(key.key if key else None, algorithms)
+
+    async def current(self) -> ClusterState:
+        """Return the newest configs; while the worker is starting, wait for them."""
+        await self._started.wait()
+        return self.configs.snapshot()
+
     @property
     def rebalance_expected(self) -> bool:
         """Whether configs have changed that the group has not agreed on yet."""
@@ -146,6 +162,7 @@ class Herder:
     async def run(self) -> None:
         """Take turns until `stop`; the member must have been started."""
         self.state = self.configs.snapshot()
+        self._started.set()
         self.stages.begin("ensuring membership in the cluster")
         while not self._stopping:
             if await self.turns.take_group_turn() or await self._advance():
@@ -208,9 +225,7 @@ class Herder:
         self, generation: int, member_id: str, protocol: ConnectProtocol, assignment: Assignment
     ) -> None:
         """Take the assignment; returns when what it revokes has stopped and the new is started."""
-        await self.turns.of_group(
-            lambda: self._joined(generation, member_id, protocol, assignment)
-        )
+        await self.turns.of_group(lambda: self._joined(generation, member_id, protocol, assignment))
 
     async def _joined(
         self, generation: int, member_id: str, protocol: ConnectProtocol, assignment: Assignment
@@ -220,8 +235,8 @@ class Herder:
             generation,
             protocol.value,
             assignment.leader_url,
-            assigned_work(assignment),
-            revoked_work(assignment),
+            described(assigned_work(assignment)),
+            described(revoked_work(assignment)),
         )
         self.work.generation = generation
         self._member_id, self._protocol = member_id, protocol
@@ -235,7 +250,7 @@ class Herder:
         await self.turns.of_group(self._coordinator_lost)
 
     async def _coordinator_lost(self) -> None:
-        log.warning("This worker is out of the group; stopping %s", self.work.running)
+        log.warning("This worker is out of the group; stopping %s", described(self.work.running))
         self._settled, self._assignment = False, None
         await self.work.stop_all()
 
@@ -323,7 +338,9 @@ class Herder:
         status = self.statuses.connector(request.connector)
         if status is None or self._assignment is None:
             return
-        tasks = {task: found.state for task, found in self.statuses.tasks(request.connector).items()}
+        tasks = {
+            task: found.state for task, found in self.statuses.tasks(request.connector).items()
+        }
         plan = restart_plan(request, status.state, tasks)
         await self.work.restart(plan.within(assigned_work(self._assignment)))
 
@@ -377,6 +394,4 @@ def _merged(before: Assignment | None, new: Assignment) -> Assignment:
     """Return the whole of what a worker has after an incremental assignment."""
     held = ((assigned_work(before) if before else Work()) - revoked_work(new)) | assigned_work(new)
     connectors, tasks = tuple(sorted(held.connectors)), tuple(sorted(held.tasks))
-    return replace(
-        new, connectors=connectors, tasks=tasks, revoked_connectors=(), revoked_tasks=()
-    )
+    return replace(new, connectors=connectors, tasks=tasks, revoked_connectors=(), revoked_tasks=())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId
 from isthmus.config.worker import WorkerConfig
+from isthmus.group.leader import Leader, Owners
 from isthmus.group.membership import Election
 from isthmus.group.protocol import Assignment
 from isthmus.herder.reconcile import deleted
@@ -32,7 +33,7 @@ _KEY_BYTES = {
 _KEY_RETRY = 1.0
 
 
-class Leader:
+class Leadership:
     """The leader's duties. For the event loop, but for `perform_assignment`.
 
     `perform_assignment` runs on the member's thread: it reads immutable snapshots, and what it
@@ -44,33 +45,32 @@ class Leader:
         config: WorkerConfig,
         configs: ConfigStore,
         statuses: StatusStore,
-        assign: Callable[[Election, Callable[[], ClusterState]], AssignedWork],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._configs = configs
         self._statuses = statuses
-        self._assign = assign
+        self._leader = Leader(config.scheduled_rebalance_max_delay)
         self._clock = clock
-        self._owners: Owners | None = None
+        self._owners = Owners()
 
     def perform_assignment(self, election: Election) -> Mapping[str, Assignment]:
         """Share out all connectors and tasks among the members."""
-        shared = self._assign(election, self._configs.snapshot)
-        self._owners = shared.owners
-        return shared.assignments
+        decision = self._leader.decide(election, self._configs.snapshot(), self._configs.snapshot)
+        self._owners = decision.owners
+        return decision.assignments
 
     def forget_owners(self) -> None:
         """Forget who runs what: a rebalance is under way and may change it."""
-        self._owners = None
+        self._owners = Owners()
 
     def connector_owner(self, name: str) -> str | None:
         """Return the URL of the worker that runs the connector, None while nobody knows."""
-        return self._owners.connectors.get(name) if self._owners else None
+        return self._owners.connectors.get(name)
 
     def task_owner(self, task: ConnectorTaskId) -> str | None:
         """Return the URL of the worker that runs the task, None while nobody knows."""
-        return self._owners.tasks.get(task) if self._owners else None
+        return self._owners.tasks.get(task)
 
     async def rotate_session_key_if_due(self) -> bool:
         """Write a new session key if there is none that is good enough (KIP-507)."""

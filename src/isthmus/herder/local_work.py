@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.group.assignor import Work
 from isthmus.herder.errors import RestError
-from isthmus.herder.reconcile import Work, configs_with_placeholders, task_configs_changed
+from isthmus.herder.reconcile import configs_with_placeholders, described, task_configs_changed
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import Status, StatusStore
-from isthmus.worker.worker import TooManyTasksError, Worker
+from isthmus.worker.worker import TooManyTasksError, Worker, WorkerListener
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class LocalWork:
 
     def __init__(
         self,
-        worker: Worker,
+        make_worker: Callable[[WorkerListener], Worker],
         configs: ConfigStore,
         statuses: StatusStore,
         worker_id: str,
@@ -51,7 +52,7 @@ class LocalWork:
     ) -> None:
         self.running = Work()
         self.generation = -1
-        self._worker = worker
+        self._worker = make_worker(self)
         self._configs = configs
         self._statuses = statuses
         self._worker_id = worker_id
@@ -65,7 +66,7 @@ class LocalWork:
         new = work - self.running
         if not new:
             return
-        log.info("Starting %s", new)
+        log.info("Starting %s", described(new))
         self.running |= new
         for name in sorted(new.connectors):
             self._in_background(name, self._start_connector(name))
@@ -76,7 +77,7 @@ class LocalWork:
         stopping = work & self.running
         if not stopping:
             return
-        log.info("Stopping %s", stopping)
+        log.info("Stopping %s", described(stopping))
         self.running -= stopping
         for name in stopping.connectors:
             self._cancel_background(name)
@@ -193,7 +194,9 @@ class LocalWork:
         if raw is None or not started or not self._worker.is_running(name):
             return
         config = self._resolve(raw)
-        configs = await self._worker.task_configs(name, int((config.get("tasks.max") or "1").strip()))
+        configs = await self._worker.task_configs(
+            name, int((config.get("tasks.max") or "1").strip())
+        )
         stored = configs_with_placeholders(raw, configs)
         if task_configs_changed(self._configs.snapshot(), name, stored, self._resolve):
             await self._publish(name, stored)

@@ -9,33 +9,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from isthmus.channel import ConnectorTaskId, State
+from isthmus.group.assignor import Work
 from isthmus.group.protocol import Assignment
 from isthmus.storage.cluster_state import ClusterState
 from isthmus.storage.config_store import RestartRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Connectors and tasks: what is assigned, what runs, what to start or stop."""
-
-    connectors: frozenset[str] = frozenset()
-    tasks: frozenset[ConnectorTaskId] = frozenset()
-
-    def __or__(self, other: "Work") -> "Work":
-        return Work(self.connectors | other.connectors, self.tasks | other.tasks)
-
-    def __and__(self, other: "Work") -> "Work":
-        return Work(self.connectors & other.connectors, self.tasks & other.tasks)
-
-    def __sub__(self, other: "Work") -> "Work":
-        return Work(self.connectors - other.connectors, self.tasks - other.tasks)
-
-    def __bool__(self) -> bool:
-        return bool(self.connectors or self.tasks)
-
-    def __str__(self) -> str:
-        names = [*sorted(self.connectors), *(str(task) for task in sorted(self.tasks))]
-        return ", ".join(names) or "nothing"
+def described(work: Work) -> str:
+    """Return the work as it stands in a log line."""
+    names = [*sorted(work.connectors), *(str(task) for task in sorted(work.tasks))]
+    return ", ".join(names) or "nothing"
 
 
 def assigned_work(assignment: Assignment) -> Work:
@@ -126,7 +109,9 @@ def changes(staged: Staged, before: ClusterState, now: ClusterState, running: Wo
         rejoin=rejoin,
         restart_connectors=sorted(known & running.connectors),
         change_states=sorted(name for name in staged.target_states if now.contains(name)),
-        stop_tasks=frozenset(task for task in running.tasks if task.connector in staged.reconfigured),
+        stop_tasks=frozenset(
+            task for task in running.tasks if task.connector in staged.reconfigured
+        ),
     )
 
 

@@ -51,7 +51,7 @@ class Validation:
 
     async def plugins(self, *, connectors_only: bool) -> list[PluginInfo]:
         """Return the plugins of this worker in Java's order: sinks, sources, then the others."""
-        if self._plugins is None or self._plugins.done() and self._plugins.exception():
+        if self._plugins is None or (self._plugins.done() and self._plugins.exception()):
             self._plugins = asyncio.create_task(self._describe_plugins())
         found = await asyncio.shield(self._plugins)
         if not connectors_only:

@@ -19,7 +19,7 @@ import urllib3
 
 from isthmus.herder.errors import ConflictError, RestError
 from isthmus.rest.errors import ErrorMessage
-from isthmus.rest.signature import Signer
+from isthmus.herder.signature import Signer
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from isthmus.herder.views import (
     TaskInfo,
     TaskState,
 )
-from isthmus.rest.signature import SignatureRules
+from isthmus.herder.signature import SignatureRules
 from isthmus.storage.config_store import RestartRequest
 
 

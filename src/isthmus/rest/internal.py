@@ -11,7 +11,7 @@ from isthmus.rest.bodies import read_task_configs
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import Hop, RequestHandler
 from isthmus.rest.resource import Handler, empty_answer, resource
-from isthmus.rest.signature import RequestSignature
+from isthmus.herder.signature import RequestSignature
 
 
 class InternalResource:

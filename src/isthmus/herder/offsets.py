@@ -1,0 +1,247 @@
+"""Where connectors stand, and moving them there (KIP-875).
+
+A source's offsets are in the offsets topic, a sink's are those of its consumer group.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from isthmus.api.errors import ConnectError
+from isthmus.channel import TargetState
+from isthmus.herder.errors import BadRequestError, NotFoundError, RebalanceNeededError, RestError
+from isthmus.herder.herder import Herder
+from isthmus.herder.validation import VALIDATION_TIMEOUT, PluginJobs, Validation
+from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
+from isthmus.kafka.offset_codec import encode_key, encode_value
+from isthmus.storage.offset_store import OffsetStore
+
+T = TypeVar("T")
+
+PartitionOffsets = Mapping[tuple[str, int], int]
+
+_DONE = "The offsets for this connector have been {verb} successfully"
+_DONE_BY_FRAMEWORK = (
+    "The Connect framework-managed offsets for this connector have been {verb} successfully."
+    " However, if this connector manages offsets externally, they will need to be manually {verb}"
+    " in the system that the connector uses."
+)
+
+
+class ConsumerGroups(Protocol):
+    """Reads and writes the offsets of sinks' consumer groups."""
+
+    async def offsets(self, group: str) -> PartitionOffsets: ...
+
+    async def alter(self, group: str, offsets: PartitionOffsets) -> None: ...
+
+    async def delete_offsets(self, group: str, partitions: Sequence[tuple[str, int]]) -> None: ...
+
+    async def delete(self, group: str) -> None: ...
+
+
+class Offsets:
+    """Lists and changes connectors' offsets. For the event loop only."""
+
+    def __init__(
+        self,
+        herder: Herder,
+        validation: Validation,
+        jobs: PluginJobs,
+        store: OffsetStore,
+        groups: Callable[[Mapping[str, str | None]], ConsumerGroups],
+        resolve: Callable[[Mapping[str, str | None]], dict[str, str | None]],
+    ) -> None:
+        self._herder = herder
+        self._validation = validation
+        self._jobs = jobs
+        self._store = store
+        self._groups = groups
+        self._resolve = resolve
+
+    async def all(self, name: str) -> ConnectorOffsets:
+        """Return where the connector stands in each partition of its source, or topic."""
+        state = await self._herder.current()
+        raw = state.connector_config(name)
+        if raw is None:
+            raise NotFoundError(f"Connector {name} not found")
+        config = self._resolve(raw)
+        if await self._validation.connector_type(raw) == "sink":
+            found = await self._groups(config).offsets(consumer_group(name, config))
+            return ConnectorOffsets(
+                [
+                    ConnectorOffset(
+                        {"kafka_topic": topic, "kafka_partition": partition},
+                        {"kafka_offset": offset},
+                    )
+                    for (topic, partition), offset in sorted(found.items())
+                ]
+            )
+        known = await self._store.offsets_of(name)
+        return ConnectorOffsets(
+            [
+                ConnectorOffset(partition, offset)
+                for partition, offset in known
+                if offset is not None
+            ]
+        )
+
+    async def alter(self, name: str, offsets: Sequence[ConnectorOffset]) -> Message:
+        """Write these offsets for a stopped connector, as the leader."""
+        return await self._on_stopped(name, lambda config: self._alter(name, config, offsets))
+
+    async def reset(self, name: str) -> Message:
+        """Forget where a stopped connector stands, as the leader."""
+        return await self._on_stopped(name, lambda config: self._reset(name, config))
+
+    async def _on_stopped(
+        self, name: str, action: Callable[[dict[str, str | None]], Awaitable[T]]
+    ) -> T:
+        async def when_stopped() -> T:
+            if self._herder.rebalance_expected:
+                raise RebalanceNeededError
+            self._herder.require_leader()
+            try:
+                await self._herder.configs.refresh()
+            except ConnectError as error:
+                raise RestError(
+                    500, "Failed to read to end of config topic before modifying connector offsets"
+                ) from error
+            state = self._herder.configs.snapshot()
+            raw = state.connector_config(name)
+            if raw is None:
+                raise NotFoundError(f"Connector {name} not found")
+            if state.target_state(name) is not TargetState.STOPPED or state.task_count(name):
+                raise BadRequestError(
+                    "Connectors must be in the STOPPED state before their offsets can be modified."
+                    " This can be done for the specified connector by issuing a 'PUT' request to"
+                    f" the '/connectors/{name}/stop' endpoint"
+                )
+            return await action(self._resolve(raw))
+
+        return await self._herder.request(when_stopped)
+
+    async def _alter(
+        self, name: str, config: dict[str, str | None], offsets: Sequence[ConnectorOffset]
+    ) -> Message:
+        if await self._validation.connector_type(config) == "sink":
+            return await self._alter_sink(name, config, _sink_offsets(offsets), "altered")
+        wanted = [(entry.partition or {}, entry.offset) for entry in offsets]
+        return await self._alter_source(name, config, wanted, "altered")
+
+    async def _reset(self, name: str, config: dict[str, str | None]) -> Message:
+        if await self._validation.connector_type(config) == "sink":
+            group = consumer_group(name, config)
+            known = await self._groups(config).offsets(group)
+            message = await self._ask_sink(config, dict.fromkeys(known), "reset")
+            await self._groups(config).delete(group)
+            return message
+        known_partitions = await self._store.offsets_of(name)
+        wanted: list[tuple[dict[str, Any], None]] = [(part, None) for part, _ in known_partitions]
+        return await self._alter_source(name, config, wanted, "reset")
+
+    async def _alter_source(
+        self,
+        name: str,
+        config: dict[str, str | None],
+        offsets: Sequence[tuple[dict[str, Any], dict[str, Any] | None]],
+        verb: str,
+    ) -> Message:
+        arguments = {"config": config, "offsets": [[part, offset] for part, offset in offsets]}
+        complete = await self._jobs.run_job("alter_offsets", arguments, VALIDATION_TIMEOUT)
+        await self._store.set(
+            [(encode_key(name, part), encode_value(offset)) for part, offset in offsets]
+        )
+        return _message(complete, verb)
+
+    async def _alter_sink(
+        self,
+        name: str,
+        config: dict[str, str | None],
+        offsets: Mapping[tuple[str, int], int | None],
+        verb: str,
+    ) -> Message:
+        message = await self._ask_sink(config, offsets, verb)
+        group = consumer_group(name, config)
+        written = {part: offset for part, offset in offsets.items() if offset is not None}
+        removed = [part for part, offset in offsets.items() if offset is None]
+        if written:
+            await self._groups(config).alter(group, written)
+        if removed:
+            await self._groups(config).delete_offsets(group, removed)
+        return message
+
+    async def _ask_sink(
+        self,
+        config: dict[str, str | None],
+        offsets: Mapping[tuple[str, int], int | None],
+        verb: str,
+    ) -> Message:
+        wanted = [[topic, partition, offset] for (topic, partition), offset in offsets.items()]
+        arguments = {"config": config, "offsets": wanted}
+        complete = await self._jobs.run_job("alter_offsets", arguments, VALIDATION_TIMEOUT)
+        return _message(complete, verb)
+
+
+def consumer_group(name: str, config: Mapping[str, str | None]) -> str:
+    """Return the consumer group of a sink connector."""
+    return config.get("consumer.override.group.id") or f"connect-{name}"
+
+
+def _message(complete: bool, verb: str) -> Message:
+    return Message((_DONE if complete else _DONE_BY_FRAMEWORK).format(verb=verb))
+
+
+def _sink_offsets(offsets: Sequence[ConnectorOffset]) -> dict[tuple[str, int], int | None]:
+    """Return what the request says by topic and partition, or refuse it as Java does."""
+    parsed: dict[tuple[str, int], int | None] = {}
+    for entry in offsets:
+        parsed[_sink_partition(entry.partition)] = _sink_offset(entry.offset)
+    return parsed
+
+
+def _sink_partition(partition: Mapping[str, object] | None) -> tuple[str, int]:
+    if partition is None:
+        raise BadRequestError("The partition for a sink connector offset cannot be null or missing")
+    if "kafka_topic" not in partition or "kafka_partition" not in partition:
+        raise BadRequestError(
+            "The partition for a sink connector offset must contain the keys 'kafka_topic' and"
+            " 'kafka_partition'"
+        )
+    topic, number = partition["kafka_topic"], partition["kafka_partition"]
+    if not isinstance(topic, str):
+        raise BadRequestError("Kafka topic names must be valid strings and may not be null")
+    if number is None:
+        raise BadRequestError("Kafka partitions must be valid numbers and may not be null")
+    parsed = _integer(number)
+    if parsed is None:
+        raise BadRequestError(
+            "Failed to parse the following Kafka partition value in the provided offsets:"
+            f" '{number}'. Partition values for sink connectors need to be integers."
+        )
+    return topic, parsed
+
+
+def _sink_offset(offset: Mapping[str, object] | None) -> int | None:
+    if offset is None:
+        return None
+    if offset.get("kafka_offset") is None:
+        raise BadRequestError(
+            "The offset for a sink connector should either be null or contain the key"
+            " 'kafka_offset'"
+        )
+    parsed = _integer(offset["kafka_offset"])
+    if parsed is None:
+        raise BadRequestError(
+            "Failed to parse the following Kafka offset value in the provided offsets:"
+            f" '{offset['kafka_offset']}'. Offset values for sink connectors need to be integers."
+        )
+    return parsed
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None

@@ -1,0 +1,174 @@
+"""Questions and orders to the Kafka cluster: what it is, its topics, its groups."""
+
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from isthmus.api.errors import ConfigError, ConnectError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_REQUEST_TIMEOUT = 30.0
+_RETRY_PAUSE = 0.5
+
+
+class TopicAdmin:
+    """An admin client with Connect's words for what goes wrong. Calls block: not for the loop.
+
+    Java: TopicAdmin, SharedTopicAdmin.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._servers = settings.get("bootstrap.servers")
+        self._client = AdminClient(dict(settings))
+
+    def cluster_id(self, timeout: float) -> str:
+        """Return the id of the Kafka cluster.
+
+        Raises:
+            ConnectError: No broker answered within `timeout` seconds.
+        """
+        try:
+            described = _result(self._client.describe_cluster(request_timeout=timeout), timeout)
+        except (KafkaException, TimeoutError) as error:
+            raise ConnectError(
+                "Failed to connect to and describe Kafka cluster. Check worker's broker connection"
+                f" and security properties. bootstrap.servers={self._servers}: {error}"
+            ) from error
+        return described.cluster_id
+
+    def ensure_compacted_topic(
+        self,
+        topic: str,
+        key: str,
+        purpose: str,
+        partitions: int,
+        replication_factor: int,
+        settings: Mapping[str, str],
+    ) -> None:
+        """Create an internal topic, or check the one that is there.
+
+        Args:
+            topic: Its name.
+            key: The worker property that names it.
+            purpose: What it keeps, for the message.
+            partitions: How many; -1 is the broker's default.
+            replication_factor: -1 is the broker's default.
+            settings: The topic's further settings.
+
+        Raises:
+            ConnectError: It cannot be created.
+            ConfigError: It is there, and not compacted.
+        """
+        if self._create(topic, partitions, replication_factor, settings):
+            return
+        found = self._cleanup_policy(topic)
+        if found is not None and found != "compact":
+            raise ConfigError(
+                f"Topic '{topic}' supplied via the '{key}' property is required to have"
+                f" 'cleanup.policy=compact' to guarantee consistency and durability of {purpose},"
+                f" but found the topic currently has 'cleanup.policy={found}'. Continuing would"
+                f" likely result in eventually losing {purpose} and problems restarting this Connect"
+                f" cluster in the future. Change the '{key}' property in the Connect worker"
+                " configurations to use a topic with 'cleanup.policy=compact'."
+            )
+
+    def ensure_single_partition(self, topic: str, key: str) -> None:
+        """Check that the config topic has one partition, the only way to keep its order.
+
+        Raises:
+            ConfigError: It has more.
+        """
+        found = self._client.list_topics(topic, _REQUEST_TIMEOUT).topics[topic].partitions
+        if len(found) > 1:
+            raise ConfigError(
+                f"Topic '{topic}' supplied via the '{key}' property is required to have a single"
+                " partition in order to guarantee consistency of connector configurations, but found"
+                f" {len(found)} partitions."
+            )
+
+    def _create(
+        self, topic: str, partitions: int, replication_factor: int, settings: Mapping[str, str]
+    ) -> bool:
+        """Create a topic; return False if it may be there already."""
+        wanted = NewTopic(
+            topic,
+            num_partitions=partitions,
+            replication_factor=replication_factor,
+            config=dict(settings),
+        )
+        deadline = time.monotonic() + _REQUEST_TIMEOUT
+        while True:
+            try:
+                _result(self._client.create_topics([wanted])[topic], _REQUEST_TIMEOUT)
+                log.info("Created topic %s", topic)
+                return True
+            except (KafkaException, TimeoutError) as error:
+                code = _code(error)
+                if code in _PERHAPS_THERE:
+                    return False
+                if code not in _WORTH_ANOTHER_TRY or time.monotonic() > deadline:
+                    raise ConnectError(
+                        f"Error while attempting to create/find topic(s) '{topic}': {_text(error)}"
+                    ) from error
+                log.warning("Topic %s could not be created yet: %s", topic, _text(error))
+                time.sleep(_RETRY_PAUSE)
+
+    def _cleanup_policy(self, topic: str) -> str | None:
+        """Return the topic's cleanup policy, None if this worker may not know it."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        try:
+            described = _result(
+                self._client.describe_configs([resource])[resource], _REQUEST_TIMEOUT
+            )
+        except (KafkaException, TimeoutError) as error:
+            if _code(error) in _PERHAPS_THERE:
+                return None
+            raise ConnectError(
+                f"Error while attempting to create/find topic(s) '{topic}': {_text(error)}"
+            ) from error
+        return described["cleanup.policy"].value
+
+
+#: Answers that leave it open whether the topic exists; the first read will tell.
+_PERHAPS_THERE = frozenset(
+    {
+        KafkaError.TOPIC_ALREADY_EXISTS,
+        KafkaError.UNSUPPORTED_VERSION,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    }
+)
+#: A cluster that is starting has too few brokers at first.
+_WORTH_ANOTHER_TRY = frozenset(
+    {
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError._TIMED_OUT,  # noqa: SLF001  # confluent-kafka's public names begin so
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        None,
+    }
+)
+
+
+def _result(future: "Future[T]", timeout: float) -> T:
+    return future.result(timeout)
+
+
+def _code(error: Exception) -> int | None:
+    if isinstance(error, KafkaException) and isinstance(error.args[0], KafkaError):
+        return error.args[0].code()
+    return None
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, KafkaException) and isinstance(error.args[0], KafkaError):
+        return error.args[0].str()
+    return str(error) or "time ran out"

@@ -1,0 +1,77 @@
+"""Keys and values of the offsets topic, for the tasks that write them and the worker."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+
+from isthmus.api.errors import DataError
+from isthmus.kafka.jackson import jackson_dumps
+
+_PRIMITIVES = (str, int, float, bool, type(None))
+
+
+def encode_key(connector: str, partition: Mapping[str, Any] | None) -> bytes:
+    """Return the key of a source partition: a JSON array of connector and partition.
+
+    Raises:
+        DataError: The partition is not a map from strings to primitive values.
+    """
+    return jackson_dumps([connector, _checked(partition)])
+
+
+def encode_value(offset: Mapping[str, Any] | None) -> bytes | None:
+    """Return the value of a source offset; None, which deletes, for None.
+
+    Raises:
+        DataError: The offset is not a map from strings to primitive values.
+    """
+    return None if offset is None else jackson_dumps(_checked(offset))
+
+
+def decode_key(key: bytes) -> tuple[str, dict[str, Any] | None]:
+    """Return connector and partition.
+
+    Raises:
+        DataError: The bytes are no key of the offsets topic.
+    """
+    try:
+        decoded = orjson.loads(key)
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"offset key {key!r} is not JSON: {error}") from error
+    if isinstance(decoded, list) and len(items := cast("list[Any]", decoded)) == 2:
+        connector, partition = items
+        if isinstance(connector, str) and (partition is None or isinstance(partition, dict)):
+            return connector, cast("dict[str, Any] | None", partition)
+    raise DataError(f"offset key {key!r}: expected an array of a connector and a partition")
+
+
+def decode_value(value: bytes | None) -> dict[str, Any] | None:
+    """Return the offset, None where there is none.
+
+    Raises:
+        DataError: The bytes are no value of the offsets topic.
+    """
+    if value is None:
+        return None
+    try:
+        decoded = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"offset {value!r} is not JSON: {error}") from error
+    if decoded is not None and not isinstance(decoded, dict):
+        raise DataError(f"offset {value!r}: expected a JSON object")
+    return cast("dict[str, Any] | None", decoded)
+
+
+def _checked(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if data is None:
+        return None
+    for key, value in data.items():
+        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DataError("Offsets may only use String keys")
+        if not isinstance(value, _PRIMITIVES):
+            kind = type(value).__name__
+            raise DataError(
+                f"Offsets may only contain primitive types as values, but field {key} contains {kind}"
+            )
+    return dict(data)
