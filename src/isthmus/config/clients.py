@@ -13,7 +13,7 @@ what must not be otherwise.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from isthmus.api.config_def import Range, Type, parse_list, parse_type
@@ -120,7 +120,8 @@ _LOG_NAMES: Final[Mapping[Store, str]] = {
 class ClientConfig:
     """What to construct a client of confluent-kafka with."""
 
-    settings: dict[str, Setting]
+    #: May hold secrets.
+    settings: dict[str, Setting] = field(repr=False)
     #: What the user set in vain, for one warning.
     ignored: tuple[str, ...] = ()
     #: How many records one call should return; for consumers.

@@ -7,7 +7,7 @@ from isthmus.api.config_def import ConfigDef, Importance, LambdaValidator, Type,
 from isthmus.api.errors import ConfigError
 
 _LISTENER = re.compile(r"(.*)://\[?([0-9a-zA-Z\-%._:]*)\]?:(-?[0-9]+)")
-_HEADER_RULE = re.compile(r'"((?:[^"]|"")*)"|[^,]+')
+_HEADER_RULE = re.compile(r'\s*"((?:[^"]|"")*)"\s*|[^,]+')
 _HEADER_ACTIONS = ("set", "add", "setDate", "addDate")
 _URL_EXAMPLES = "http://localhost:8080,https://localhost:8443"
 

@@ -3,7 +3,7 @@
 import difflib
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Final, Literal, cast
 
@@ -67,9 +67,9 @@ class WorkerConfig:
     its `_ms`. Enumerations are in lower case. Properties without an attribute are in `values`.
     """
 
-    #: What the user wrote, and the same with variables filled in.
-    raw: Mapping[str, str]
-    originals: Mapping[str, str]
+    #: What the user wrote, and the same with variables filled in; both may hold secrets.
+    raw: Mapping[str, str] = field(repr=False)
+    originals: Mapping[str, str] = field(repr=False)
     #: Every defined property by its own name, parsed; durations in milliseconds.
     values: Mapping[str, object]
     #: Fills in the variables of connectors.
@@ -286,9 +286,9 @@ class WorkerConfig:
 
 
 _TYPED: Final = tuple(
-    field.name
-    for field in fields(WorkerConfig)
-    if field.name not in {"raw", "originals", "values", "transformer", "override_policy"}
+    attribute.name
+    for attribute in fields(WorkerConfig)
+    if attribute.name not in {"raw", "originals", "values", "transformer", "override_policy"}
 )
 #: Enumerations whose values are compared without regard to case.
 _LOWER: Final = ("connect.protocol", "exactly.once.source.support")
