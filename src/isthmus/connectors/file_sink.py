@@ -1,0 +1,151 @@
+"""Records as lines at the end of a file, or on standard output. Java: FileStreamSinkConnector.
+
+A value becomes the text that Java prints for it, and bytes are written as they are. All lines of
+a `put` are written at once, so nothing waits to be flushed, and several tasks can append to one
+file without tearing each other's lines. Neither `put` nor `flush` waits for the disk (`fsync`): the
+end of the machine may lose lines whose offsets are committed, as with Java.
+"""
+
+import logging
+import os
+import select
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from isthmus import CONNECT_VERSION
+from isthmus.api.config_def import ConfigDef, Importance, Type
+from isthmus.api.connector import SinkConnector
+from isthmus.api.errors import ConnectError
+from isthmus.api.java_text import java_text
+from isthmus.api.record import SinkBatch, SinkRecords
+from isthmus.api.schema import Schema
+from isthmus.api.task import SinkTask
+
+_FILE: Final = "file"
+_STDOUT: Final = 1
+
+log = logging.getLogger(__name__)
+
+
+def _config_def() -> ConfigDef:
+    return ConfigDef().define(
+        _FILE,
+        Type.STRING,
+        None,
+        importance=Importance.HIGH,
+        documentation="The file to append to; standard output if there is none.",
+    )
+
+
+class FileStreamSinkConnector(SinkConnector):
+    """As many equal tasks as allowed, all for one file. Java: FileStreamSinkConnector."""
+
+    version = CONNECT_VERSION
+
+    def __init__(self) -> None:
+        self._config: dict[str, str] = {}
+
+    def config(self) -> ConfigDef:
+        return _config_def()
+
+    def start(self, config: Mapping[str, str]) -> None:
+        file = self.config().parse(config)[_FILE]
+        log.info("Starting file sink connector writing to %s", file or "standard output")
+        self._config = dict(config)
+
+    def task_class(self) -> type[SinkTask]:
+        return FileStreamSinkTask
+
+    def task_configs(self, max_tasks: int) -> Sequence[Mapping[str, str]]:
+        return [self._config] * max_tasks
+
+    def alter_offsets(
+        self, config: Mapping[str, str], offsets: Mapping[tuple[str, int], int | None]
+    ) -> bool:
+        return True
+
+
+class FileStreamSinkTask(SinkTask):
+    """Appends the values of records to a file, a line each. Java: FileStreamSinkTask."""
+
+    version = CONNECT_VERSION
+
+    def __init__(self) -> None:
+        self._path: str | None = None
+        self._descriptor: int | None = None
+
+    def start(self, config: Mapping[str, str]) -> None:
+        path = _config_def().parse(config)[_FILE]
+        if not path:
+            self._descriptor = _STDOUT
+            return
+        self._path = str(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._descriptor = os.open(self._path, flags, 0o666)
+        except OSError as error:
+            raise ConnectError(
+                f"Couldn't find or create file '{self._path}' for FileStreamSinkTask:"
+                f" {error.strerror}"
+            ) from error
+
+    def put(self, records: SinkRecords) -> None:
+        assert self._descriptor is not None, "put comes after start"
+        data = b"".join(map(_lines, records.batches))
+        pieces: Iterable[bytes] = (data,) if self._path else _whole_lines(data, select.PIPE_BUF)
+        try:
+            for piece in pieces:
+                _write(self._descriptor, piece)
+        except OSError as error:
+            raise ConnectError(
+                f"Could not write {len(records)} records to {self._path or 'standard output'}:"
+                f" {error.strerror}"
+            ) from error
+
+    def stop(self) -> None:
+        if self._descriptor is not None and self._path:
+            os.close(self._descriptor)
+        self._descriptor = None
+
+
+def _lines(batch: SinkBatch) -> bytes:
+    """Return the values of a batch as text, each with a line end."""
+    if not batch.values:
+        return b""
+    try:
+        text = "\n".join(batch.values)
+    except TypeError:  # some value is not a string
+        return b"".join(_line(value, batch.value_schema) for value in batch.values)
+    # Half of a surrogate pair is the only text without a UTF-8 form; Java writes `?` as well.
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _line(value: Any, schema: Schema | None) -> bytes:
+    if isinstance(value, bytes):
+        return value + b"\n"
+    return java_text(value, schema).encode("utf-8", "replace") + b"\n"
+
+
+def _whole_lines(data: bytes, size: int) -> Iterator[bytes]:
+    """Return the lines in pieces of at most `size` bytes, or of one line that is longer.
+
+    The system writes as much to a pipe in one go, so lines of other processes come between, not
+    into, ours.
+    """
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + size) + 1
+        if end == 0:
+            end = data.index(b"\n", start) + 1
+        yield data[start:end]
+        start = end
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of `data`; wait when standard output is a pipe that takes no more for now."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])

@@ -1,0 +1,355 @@
+"""Which plugins there are, and how one is found by the name that a config gives it.
+
+A plugin is listed as a `PluginDescriptor`: names only, so that a list costs no imports. Isthmus's
+own stand in `BUILT_IN` under Java's class names, so configs written for Java run unchanged. Other
+packages add theirs by an entry point of the group `isthmus.plugins`, which names a plugin class,
+or an iterable of descriptors.
+
+A name in a config may be any of
+
+    org.apache.kafka.connect.file.FileStreamSourceConnector     the name in the list
+    isthmus.connectors.file_source:FileStreamSourceConnector    Python's, also with a dot
+    FileStreamSourceConnector, FileStreamSource                 aliases, if only one plugin has it
+    my_package.my_module.MyConnector                            a class that no list names
+"""
+
+import importlib
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final, TypeAlias, cast
+
+from isthmus import CONNECT_VERSION
+from isthmus.api.connector import SinkConnector, SourceConnector
+from isthmus.api.converter import Converter, HeaderConverter
+from isthmus.api.errors import ConnectError
+from isthmus.api.transformation import Predicate, Transformation
+
+ENTRY_POINT_GROUP: Final = "isthmus.plugins"
+
+#: The version of a plugin that does not say one; the REST API leaves it out.
+UNDEFINED_VERSION: Final = "undefined"
+
+log = logging.getLogger(__name__)
+
+
+class PluginKind(StrEnum):
+    """What a plugin is for, in the order in which lists show them. Java: PluginType."""
+
+    SINK = "sink"
+    SOURCE = "source"
+    TRANSFORMATION = "transformation"
+    PREDICATE = "predicate"
+    CONVERTER = "converter"
+    HEADER_CONVERTER = "header_converter"
+
+
+Kinds: TypeAlias = PluginKind | Collection[PluginKind]
+
+CONNECTORS: Final = (PluginKind.SINK, PluginKind.SOURCE)
+_ORDER: Final = list(PluginKind)
+
+_BASES: Final[Mapping[PluginKind, type]] = {
+    PluginKind.SINK: SinkConnector,
+    PluginKind.SOURCE: SourceConnector,
+    PluginKind.TRANSFORMATION: Transformation,
+    PluginKind.PREDICATE: Predicate,
+    PluginKind.CONVERTER: Converter,
+    PluginKind.HEADER_CONVERTER: HeaderConverter,
+}
+
+#: The ends of class names that an alias may leave out. Most converters are of both kinds.
+_SUFFIXES: Final[Mapping[PluginKind, Sequence[str]]] = {
+    PluginKind.SINK: ("Connector",),
+    PluginKind.SOURCE: ("Connector",),
+    PluginKind.TRANSFORMATION: ("Transformation",),
+    PluginKind.PREDICATE: ("Predicate",),
+    PluginKind.CONVERTER: ("Converter",),
+    PluginKind.HEADER_CONVERTER: ("HeaderConverter", "Converter"),
+}
+
+
+class PluginNotFoundError(ConnectError):
+    """No plugin has this name, or more than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginDescriptor:
+    """One plugin by name; nothing is imported for it. Java: PluginDesc."""
+
+    #: What configs and the REST API call it: Java's full name where it replaces a Java class.
+    class_name: str
+    kind: PluginKind
+    #: Where the class is: `module:Class`.
+    python_class: str
+    version: str = UNDEFINED_VERSION
+    #: What the class is called with: one class may stand for both `Cast$Key` and `Cast$Value`.
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def simple_name(self) -> str:
+        """The class name without its package."""
+        return self.class_name.rpartition(".")[2]
+
+    @property
+    def aliases(self) -> frozenset[str]:
+        """The short names: `FileStreamSourceConnector` and `FileStreamSource`."""
+        name = self.simple_name
+        pruned = {name.removesuffix(suffix) for suffix in _SUFFIXES[self.kind]}
+        return frozenset({name, *pruned} - {""})
+
+    def is_called(self, name: str) -> bool:
+        """Return whether `name` is this plugin's full name, in Java's or Python's spelling."""
+        return name in {self.class_name, self.python_class, self.python_class.replace(":", ".")}
+
+    def __str__(self) -> str:
+        """Return Java's text, which clients get to see when a connector is not found."""
+        return (
+            f"PluginDesc{{klass=class {self.class_name}, name='{self.class_name}',"
+            f" version='{self.version}', encodedVersion={self.version}, type={self.kind},"
+            f" typeName='{self.kind}', location='classpath'}}"
+        )
+
+
+class Plugins:
+    """The plugins that a process can load. Java: Plugins.
+
+    Finding by a listed name and describing import nothing; `load` and `create` do. Loading is for
+    processes that run plugin code, never for the worker's.
+    """
+
+    def __init__(self, descriptors: Iterable[PluginDescriptor]) -> None:
+        unique = dict.fromkeys(descriptors)
+        self._descriptors = sorted(unique, key=lambda d: (_ORDER.index(d.kind), d.class_name))
+
+    @classmethod
+    def discover(cls) -> "Plugins":
+        """Return all plugins that the installed packages declare.
+
+        A package whose plugins cannot be listed is left out with a line in the log.
+        """
+        found: list[PluginDescriptor] = list(BUILT_IN)
+        for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+            try:
+                found.extend(_descriptors_of(entry_point))
+            except Exception:  # somebody else's module may raise anything when it is imported
+                log.exception(
+                    "Plugins left out: entry_point=%s value=%s",
+                    entry_point.name,
+                    entry_point.value,
+                )
+        return cls(found)
+
+    def __iter__(self) -> Iterator[PluginDescriptor]:
+        return iter(self._descriptors)
+
+    def of(self, kinds: Kinds) -> list[PluginDescriptor]:
+        """Return the plugins of these kinds, in Java's order."""
+        wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
+        return [descriptor for descriptor in self._descriptors if descriptor.kind in wanted]
+
+    def find(self, kinds: Kinds, name: str) -> PluginDescriptor:
+        """Return the plugin of one of these kinds that a config calls `name`.
+
+        A class that no list names is imported to see what it is.
+
+        Raises:
+            PluginNotFoundError: There is none, or `name` is an alias of several.
+        ConnectError: There is one that no list names, and its module cannot be imported.
+        """
+        candidates = self.of(kinds)
+        full = [descriptor for descriptor in candidates if descriptor.is_called(name)]
+        if full:
+            return full[0]
+        by_alias = {d.class_name: d for d in candidates if name in d.aliases}
+        if len(by_alias) == 1:
+            return next(iter(by_alias.values()))
+        if by_alias:
+            raise _ambiguous(kinds, name, by_alias.values())
+        unlisted = _describe_unlisted(kinds, name)
+        if unlisted is None:
+            raise _unknown(kinds, name, candidates)
+        return unlisted
+
+    def load(self, descriptor: PluginDescriptor) -> type[Any]:
+        """Import the plugin's class.
+
+        Raises:
+            ConnectError: It cannot be imported, or is not what the descriptor says.
+        """
+        try:
+            loaded = _import_class(descriptor.python_class)
+        except Exception as error:  # somebody else's module may raise anything
+            raise _broken(descriptor.class_name, descriptor.python_class, error) from error
+        base = _BASES[descriptor.kind]
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            raise ConnectError(
+                f"Plugin {descriptor.class_name} is listed as {descriptor.kind}, but"
+                f" {descriptor.python_class} is no subclass of {base.__module__}.{base.__name__}"
+            )
+        return cast("type[Any]", loaded)
+
+    def create(self, descriptor: PluginDescriptor) -> Any:
+        """Import the plugin's class and return a new, not yet configured, instance of it.
+
+        Raises:
+            ConnectError: It cannot be loaded.
+        """
+        return self.load(descriptor)(*descriptor.arguments)
+
+    def describe(self) -> list[dict[str, str]]:
+        """Return what `GET /connector-plugins?connectorsOnly=false` lists, in its order."""
+        return [_describe(descriptor) for descriptor in self._descriptors]
+
+
+def _describe(descriptor: PluginDescriptor) -> dict[str, str]:
+    described = {"class": descriptor.class_name, "type": str(descriptor.kind)}
+    if descriptor.version != UNDEFINED_VERSION:
+        described["version"] = descriptor.version
+    return described
+
+
+def _descriptors_of(entry_point: EntryPoint) -> list[PluginDescriptor]:
+    declared = entry_point.load()
+    if isinstance(declared, type):
+        version = entry_point.dist.version if entry_point.dist else UNDEFINED_VERSION
+        return _describe_class(cast("type[Any]", declared), version)
+    if isinstance(declared, Mapping):
+        declared = cast("Mapping[str, object]", declared).values()
+    descriptors = list(cast("Iterable[object]", declared))
+    wrong = [item for item in descriptors if not isinstance(item, PluginDescriptor)]
+    if wrong:
+        raise TypeError(f"Expected a plugin class or PluginDescriptors, found {wrong[0]!r}")
+    return cast("list[PluginDescriptor]", descriptors)
+
+
+def _describe_class(plugin: type[Any], version: str) -> list[PluginDescriptor]:
+    """Return a descriptor for each kind of plugin that the class is."""
+    own = str(getattr(plugin, "version", UNDEFINED_VERSION))
+    return [
+        PluginDescriptor(
+            class_name=f"{plugin.__module__}.{plugin.__qualname__}",
+            kind=kind,
+            python_class=f"{plugin.__module__}:{plugin.__qualname__}",
+            version=version if own == UNDEFINED_VERSION else own,
+        )
+        for kind, base in _BASES.items()
+        if issubclass(plugin, base)
+    ]
+
+
+def _describe_unlisted(kinds: Kinds, name: str) -> PluginDescriptor | None:
+    if ":" not in name and "." not in name:
+        return None
+    try:
+        plugin = _import_class(name)
+    except Exception as error:  # somebody else's module may raise anything
+        if _names_nothing(name, error):
+            return None
+        raise _broken(name, name, error) from error
+    if not isinstance(plugin, type):
+        return None
+    wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
+    described = _describe_class(cast("type[Any]", plugin), UNDEFINED_VERSION)
+    return next((descriptor for descriptor in described if descriptor.kind in wanted), None)
+
+
+def _import_class(name: str) -> object:
+    """Return what `module:Class` or `module.Class` names; a class may stand inside another."""
+    module, _, qualified = name.partition(":") if ":" in name else name.rpartition(".")
+    found: object = importlib.import_module(module)
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _names_nothing(name: str, error: Exception) -> bool:
+    """Return whether importing `name` failed because there is no such module or class.
+
+    A module that is there, and misses another, is broken: its user must hear of that.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return error.name is not None and f"{name.replace(':', '.')}.".startswith(f"{error.name}.")
+    return isinstance(error, AttributeError | ValueError)
+
+
+def _broken(class_name: str, python_class: str, error: Exception) -> ConnectError:
+    return ConnectError(
+        f"Plugin {class_name} could not be loaded from {python_class}:"
+        f" {type(error).__name__}: {error}"
+    )
+
+
+def _unknown(
+    kinds: Kinds, name: str, candidates: Iterable[PluginDescriptor]
+) -> PluginNotFoundError:
+    if not _are_connectors(kinds):
+        return PluginNotFoundError(f"Class {name} could not be found.")
+    return PluginNotFoundError(
+        "Failed to find any class that implements Connector and which name matches"
+        f" {name}, available connectors are: {_listed(candidates)}"
+    )
+
+
+def _ambiguous(
+    kinds: Kinds, name: str, candidates: Iterable[PluginDescriptor]
+) -> PluginNotFoundError:
+    kind = "connector" if _are_connectors(kinds) else "plugin"
+    return PluginNotFoundError(
+        f"More than one {kind} matches alias {name}. Please use full package and class name"
+        f" instead. Classes found: {_listed(candidates)}"
+    )
+
+
+def _are_connectors(kinds: Kinds) -> bool:
+    wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
+    return bool(wanted) and wanted <= set(CONNECTORS)
+
+
+def _listed(descriptors: Iterable[PluginDescriptor]) -> str:
+    return ", ".join(map(str, sorted(descriptors, key=lambda d: d.class_name)))
+
+
+def _built_in(kind: PluginKind, java_class: str, python_class: str) -> PluginDescriptor:
+    return PluginDescriptor(
+        class_name=f"org.apache.kafka.connect.{java_class}",
+        kind=kind,
+        python_class=f"isthmus.{python_class}",
+        version=CONNECT_VERSION,
+    )
+
+
+_CONVERTERS: Final = (
+    ("converters.BooleanConverter", "converters.boolean:BooleanConverter"),
+    ("converters.ByteArrayConverter", "converters.byte_array:ByteArrayConverter"),
+    ("converters.DoubleConverter", "converters.numbers:DoubleConverter"),
+    ("converters.FloatConverter", "converters.numbers:FloatConverter"),
+    ("converters.IntegerConverter", "converters.numbers:IntegerConverter"),
+    ("converters.LongConverter", "converters.numbers:LongConverter"),
+    ("converters.ShortConverter", "converters.numbers:ShortConverter"),
+    ("json.JsonConverter", "converters.json:JsonConverter"),
+    ("storage.StringConverter", "converters.string:StringConverter"),
+)
+
+#: Isthmus's own plugins, under the names of the Java classes that they replace.
+BUILT_IN: Final[Sequence[PluginDescriptor]] = (
+    _built_in(
+        PluginKind.SINK,
+        "file.FileStreamSinkConnector",
+        "connectors.file_sink:FileStreamSinkConnector",
+    ),
+    _built_in(
+        PluginKind.SOURCE,
+        "file.FileStreamSourceConnector",
+        "connectors.file_source:FileStreamSourceConnector",
+    ),
+    *(_built_in(PluginKind.CONVERTER, *names) for names in _CONVERTERS),
+    *(_built_in(PluginKind.HEADER_CONVERTER, *names) for names in _CONVERTERS),
+    _built_in(
+        PluginKind.HEADER_CONVERTER,
+        "storage.SimpleHeaderConverter",
+        "converters.simple_header:SimpleHeaderConverter",
+    ),
+)
