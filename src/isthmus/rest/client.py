@@ -18,8 +18,8 @@ import msgspec
 import urllib3
 
 from isthmus.herder.errors import ConflictError, RestError
-from isthmus.rest.errors import ErrorMessage
 from isthmus.herder.signature import Signer
+from isthmus.rest.errors import ErrorMessage
 
 log = logging.getLogger(__name__)
 

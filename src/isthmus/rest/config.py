@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isthmus.config.rest_def import HeaderRule, Listener
+from isthmus.config.rest_def import HeaderRule, Listener, parse_header_rules
+from isthmus.config.worker import WorkerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,6 @@ class RestConfig:
 
     listeners: Sequence[Listener] = (Listener("http", "", 8083),)
     admin_listeners: Sequence[Listener] | None = None
-    advertised_host_name: str | None = None
-    advertised_port: int | None = None
-    advertised_listener: str | None = None
     access_control_allow_origin: str = ""
     access_control_allow_methods: str = ""
     response_headers: Sequence[HeaderRule] = ()
@@ -27,3 +25,16 @@ class RestConfig:
     topic_tracking_allow_reset: bool = True
     request_timeout: float = 90.0
     health_timeout: float = 10.0
+
+    @classmethod
+    def of(cls, worker: WorkerConfig) -> "RestConfig":
+        """Return the part of a worker's settings that its REST server needs."""
+        return cls(
+            listeners=worker.listeners,
+            admin_listeners=worker.admin_listeners,
+            access_control_allow_origin=worker.access_control_allow_origin,
+            access_control_allow_methods=worker.access_control_allow_methods,
+            response_headers=parse_header_rules(worker.response_http_headers_config),
+            topic_tracking_enable=worker.topic_tracking_enable,
+            topic_tracking_allow_reset=worker.topic_tracking_allow_reset,
+        )

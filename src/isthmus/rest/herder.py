@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from isthmus.channel import ConnectorTaskId, TargetState
+from isthmus.herder.signature import SignatureRules
 from isthmus.herder.views import (
     ActiveTopics,
     ConfigInfos,
@@ -21,7 +22,6 @@ from isthmus.herder.views import (
     TaskInfo,
     TaskState,
 )
-from isthmus.herder.signature import SignatureRules
 from isthmus.storage.config_store import RestartRequest
 
 

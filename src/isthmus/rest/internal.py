@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from isthmus.herder.signature import RequestSignature
 from isthmus.rest.bodies import read_task_configs
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import Hop, RequestHandler
 from isthmus.rest.resource import Handler, empty_answer, resource
-from isthmus.herder.signature import RequestSignature
 
 
 class InternalResource:

@@ -68,7 +68,7 @@ class RestServer:
         self._main.serve([*main, *admin] if shared else main)
         self._admin.serve(admin)
         for server in self._listening:
-            log.info("REST API listening on %s, port %d", server.listener, server.port)
+            log.info("REST API listening on %s", server.bound)
 
     async def stop(self) -> None:
         """Take no more requests, and return when those under way are answered, or after 60 s."""
@@ -77,39 +77,14 @@ class RestServer:
         await self.client.close()
 
     @property
-    def ports(self) -> list[int]:
-        """The port of each listener, in the order of `listeners`, then `admin.listeners`."""
-        return [server.port for server in self._listening]
+    def bound(self) -> list[Listener]:
+        """The main listeners with the ports that they really have; after `bind`."""
+        return [server.bound for server in self._listening[: len(self._config.listeners)]]
 
     @property
-    def advertised_host_and_port(self) -> tuple[str, int]:
-        """Where other workers reach this one; `host:port` is the worker's id. After `bind`."""
-        config = self._config
-        server = self._advertised_server()
-        host = config.advertised_host_name or server.listener.host or _own_address()
-        return host, config.advertised_port or server.port
-
-    @property
-    def advertised_url(self) -> str:
-        """Where other workers reach this one, `http://host:port/`. After `bind`."""
-        host, port = self.advertised_host_and_port
-        return f"{Listener(self._advertised_scheme(), host, port)}/"
-
-    def _advertised_scheme(self) -> str:
-        schemes = {listener.scheme for listener in self._config.listeners}
-        wanted = self._config.advertised_listener
-        return wanted.lower() if wanted else "http" if "http" in schemes else "https"
-
-    def _advertised_server(self) -> "_ListeningServer":
-        scheme = self._advertised_scheme()
-        for server in self._listening[: len(self._config.listeners)]:
-            if server.listener.scheme == scheme:
-                return server
-        listeners = ", ".join(map(str, self._config.listeners))
-        raise ConfigError(
-            f"Invalid value {scheme} for configuration rest.advertised.listener:"
-            f" none of the listeners is of this protocol ({listeners})"
-        )
+    def admin_bound(self) -> list[Listener]:
+        """The same of the listeners that only `/admin` has."""
+        return [server.bound for server in self._listening[len(self._config.listeners) :]]
 
 
 class _ListeningServer:
@@ -122,8 +97,7 @@ class _ListeningServer:
         application: Application,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self.listener = listener
-        self.port: int = opened.getsockname()[1]
+        self.bound = listener._replace(port=opened.getsockname()[1])
         self._socket = opened
         self._server = _Uvicorn(_uvicorn_config(application, ssl_context))
         self._serving: asyncio.Task[None] | None = None
@@ -217,10 +191,3 @@ def _open(listener: Listener) -> socket.socket:
         ) from error
     opened.setblocking(False)
     return opened
-
-
-def _own_address() -> str:
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"

@@ -57,8 +57,13 @@ class RunningServer:
         asyncio.run_coroutine_threadsafe(call, self._loop).result(timeout=10)
 
     @property
+    def ports(self) -> list[int]:
+        """The ports of the listeners, then those of the admin's."""
+        return [each.port for each in [*self.server.bound, *self.server.admin_bound]]
+
+    @property
     def url(self) -> str:
-        return self.server.advertised_url
+        return f"http://127.0.0.1:{self.ports[0]}/"
 
     def request(
         self,
@@ -76,7 +81,7 @@ class RunningServer:
             del sent["Content-Type"]
         if data is not None or method in {"POST", "PUT", "PATCH"}:
             sent["Content-Length"] = str(len(data or b""))
-        port = self.server.ports[listener]
+        port = self.ports[listener]
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)

@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 
 from isthmus.channel import ConnectorTaskId, State, TargetState
 from isthmus.herder.errors import NotFoundError
+from isthmus.herder.signature import SignatureRules
 from isthmus.herder.views import (
     ActiveTopics,
     ConfigInfos,
@@ -24,7 +25,6 @@ from isthmus.herder.views import (
     TaskInfo,
     TaskState,
 )
-from isthmus.rest.signature import SignatureRules
 from isthmus.storage.config_store import RestartRequest
 
 T = TypeVar("T")

@@ -15,10 +15,10 @@ from isthmus.herder.errors import (
     NotLeaderError,
     RestError,
 )
+from isthmus.herder.signature import SignatureRules
 from isthmus.herder.views import Created
 from isthmus.rest.client import RestClient
 from isthmus.rest.config import RestConfig
-from isthmus.rest.signature import SignatureRules
 from isthmus.storage.config_store import RestartRequest
 
 KEY = bytes(range(32))

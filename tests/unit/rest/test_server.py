@@ -14,6 +14,7 @@ from tests.unit.rest.scripted_herder import ScriptedHerder, info
 
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.config.rest_def import HeaderRule, Listener
+from isthmus.config.worker import WorkerConfig
 from isthmus.herder.views import Created
 from isthmus.rest.config import RestConfig
 from isthmus.rest.middleware import access_log
@@ -37,7 +38,7 @@ def test_all_answers_are_404_until_there_is_a_herder() -> None:
 def test_several_listeners_answer_alike(start: Start) -> None:
     running = start(RestConfig(listeners=[LOCAL, LOCAL]))
 
-    assert len(set(running.server.ports)) == 2
+    assert len(set(running.ports)) == 2
     for listener in (0, 1):
         assert running.request("GET", "/connectors", listener=listener).json == ["a", "b"]
         assert running.request("GET", "/admin/loggers", listener=listener).status == 200
@@ -49,7 +50,7 @@ def test_a_port_in_use_is_one_clear_error_and_leaves_nothing_open() -> None:
         server = RestServer(RestConfig(listeners=[LOCAL, Listener("http", "127.0.0.1", port)]))
         with pytest.raises(ConnectError) as raised:
             await server.bind()
-        assert server.ports == []
+        assert server.bound == []
         return str(raised.value)
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -102,42 +103,46 @@ def test_an_empty_list_of_admin_listeners_switches_admin_off(start: Start) -> No
     assert running.get("/connectors").status == 200
 
 
-@pytest.mark.parametrize(
-    ("settings", "url"),
-    [
-        ({}, "http://127.0.0.1:{port}/"),
-        ({"advertised_host_name": "w1.example"}, "http://w1.example:{port}/"),
-        ({"advertised_port": 80}, "http://127.0.0.1:80/"),
-        ({"advertised_host_name": "::1", "advertised_port": 1}, "http://[::1]:1/"),
-        ({"advertised_listener": "HTTP"}, "http://127.0.0.1:{port}/"),
-    ],
-)
-def test_the_advertised_url_has_the_port_that_was_bound(
-    start: Start, settings: dict[str, str], url: str
-) -> None:
-    running = start(RestConfig(listeners=[LOCAL], **settings))  # pyright: ignore[reportArgumentType]
+def test_a_listener_tells_the_port_that_it_was_given(start: Start) -> None:
+    running = start(RestConfig(listeners=[LOCAL, LOCAL], admin_listeners=[LOCAL]))
 
-    assert running.server.advertised_url == url.format(port=running.server.ports[0])
+    assert len(running.server.bound) == 2
+    assert len(running.server.admin_bound) == 1
+    assert len({0, *running.ports}) == 4
 
 
-def test_without_any_host_the_own_address_is_advertised(start: Start) -> None:
-    running = start(RestConfig(listeners=[Listener("http", "", 0)]))
+def test_a_workers_settings_say_how_to_serve() -> None:
+    worker = WorkerConfig.from_properties(
+        {
+            "bootstrap.servers": "b:1",
+            "group.id": "g",
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "config.storage.topic": "c",
+            "offset.storage.topic": "o",
+            "status.storage.topic": "s",
+            "listeners": "http://h:1,http://[::1]:2",
+            "admin.listeners": "",
+            "access.control.allow.origin": "*",
+            "topic.tracking.allow.reset": "false",
+            "response.http.headers.config": '"add Cache-Control: no-cache, no-store", set X-A: b',
+        }
+    )
 
-    host, port = running.server.advertised_host_and_port
-
-    assert socket.inet_aton(host)
-    assert port == running.server.ports[0]
-
-
-def test_an_advertised_protocol_that_is_not_listened_on_is_an_error(start: Start) -> None:
-    running = start(RestConfig(listeners=[LOCAL], advertised_listener="https"))
-
-    with pytest.raises(ConfigError, match=r"rest\.advertised\.listener"):
-        _ = running.server.advertised_url
+    assert RestConfig.of(worker) == RestConfig(
+        listeners=(Listener("http", "h", 1), Listener("http", "::1", 2)),
+        admin_listeners=(),
+        access_control_allow_origin="*",
+        response_headers=[
+            HeaderRule("add", "Cache-Control", "no-cache, no-store"),
+            HeaderRule("set", "X-A", "b"),
+        ],
+        topic_tracking_allow_reset=False,
+    )
 
 
 def test_a_connection_is_kept_for_the_next_request(server: RunningServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server.ports[0], timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=10)
     connection.request("GET", "/connectors")
     connection.getresponse().read()
     first = connection.sock

@@ -3,7 +3,7 @@ from tests.unit.rest.running_server import Reply, RunningServer
 from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus.herder.errors import BadRequestError
-from isthmus.rest.signature import (
+from isthmus.herder.signature import (
     SIGNATURE_ALGORITHM_HEADER,
     SIGNATURE_HEADER,
     RequestSignature,
