@@ -42,7 +42,7 @@ def find_java() -> Path:
     choice = os.environ.get(_CHOICE)
     if choice and choice != _WHEEL:
         return _chosen(Path(choice))
-    rejected: list[str] = []
+    rejected = [f"{_CHOICE} asks for {_WHEEL}"] if choice else []
     if not choice:
         for origin, java in _candidates():
             found = java_version(java)

@@ -101,7 +101,8 @@ class EmbeddedKafka:
     """One broker, our child process. For one thread, which must outlive the broker.
 
     The first start in a directory makes the cluster, each later one continues it. The JVM ends with
-    us: in order by `stop`, at once if we are killed (see `die_with_parent`).
+    us: in order by `stop`, at once if we are killed (see `die_with_parent`). After a kill the next
+    start takes nine seconds more: Kafka waits until the session of its former self has expired.
     """
 
     def __init__(
