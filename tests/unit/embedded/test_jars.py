@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 
@@ -18,6 +19,12 @@ LIBRARY = Jar("org.example:library:1.2", hashlib.sha256(CONTENT).hexdigest(), le
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    trusted_by_the_client: ClassVar[str | None] = None
+
+    def do_GET(self) -> None:
+        type(self).trusted_by_the_client = os.environ.get("REQUESTS_CA_BUNDLE")
+        super().do_GET()
+
     def log_message(self, format: str, *args: object) -> None:
         """Be silent."""
 
@@ -135,10 +142,14 @@ def test_the_system_s_certificates_are_trusted_during_a_download_and_only_then(
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    system = tmp_path / "system.pem"
+    system.write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
     publish(repository, CONTENT)
 
     fetch([LIBRARY], tmp_path / "jars")
 
+    assert _Handler.trusted_by_the_client == str(system)
     assert "REQUESTS_CA_BUNDLE" not in os.environ
 
 
