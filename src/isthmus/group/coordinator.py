@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import kafka.coordinator.base
-import kafka.coordinator.heartbeat
 import kafka.errors
 import kafka.structs
 from kafka.future import Future
@@ -34,6 +33,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.wakeup_notifier import WakeupNotifier
 from kafka.protocol.consumer import DEFAULT_GENERATION_ID, UNKNOWN_MEMBER_ID
 
+from isthmus.group.heartbeat import SessionHeartbeat
 from isthmus.group.membership import Election, GroupListener, GroupSettings
 from isthmus.group.protocol import (
     PROTOCOL_TYPE,
@@ -54,11 +54,9 @@ T = TypeVar("T")
 kafka_errors: Any = kafka.errors
 MemberState: Any = kafka.structs.MemberState  # pyright: ignore[reportAttributeAccessIssue]
 BaseCoordinator: Any = kafka.coordinator.base.BaseCoordinator
-BaseHeartbeat: Any = kafka.coordinator.heartbeat.Heartbeat
 
 _FIRST_BACKOFF = 0.1
 _LONGEST_BACKOFF = 3.0
-_FIRST_HEARTBEAT = 0.1
 #: How long to wait for the answer to a LeaveGroup; the request itself is sent at once.
 LEAVE_TIMEOUT = 2.0
 #: Brokers may all have moved: after this long without a coordinator start again from the bootstrap
@@ -119,7 +117,7 @@ class ConnectCoordinator(BaseCoordinator):
                 "max_poll_interval_ms": round(settings.rebalance_timeout * 1000),
             },
         )
-        self.heartbeat = _Heartbeat(**self.config)
+        self.heartbeat = SessionHeartbeat(**self.config)
         self._settings = settings
         self._listener = listener
         self._event_loop = loop
@@ -227,7 +225,8 @@ class ConnectCoordinator(BaseCoordinator):
         elif time.monotonic() >= self._rejoin_at:
             await self._rebalance("the scheduled delay has passed")
         elif self.need_rejoin():
-            await self._rebalance("the group is rebalancing")
+            joined = self.generation != DEFAULT_GENERATION_ID
+            await self._rebalance("the group is rebalancing" if joined else "joining the group")
         else:
             await self._tick(self._rejoin_at - time.monotonic())
 
@@ -308,7 +307,7 @@ class ConnectCoordinator(BaseCoordinator):
         self._settled = self._lost is None
         if assignment.revokes and protocol is not ConnectProtocol.EAGER:
             # KIP-415: what was taken away here can be given to others only in a round of its own.
-            self.request_rejoin()
+            self._orders.rejoin = self._orders.rejoin or "what was revoked can be assigned now"
 
     async def _report_loss(self) -> None:
         self._settled = False
@@ -471,43 +470,6 @@ class ConnectCoordinator(BaseCoordinator):
     def _unreachable_for(self) -> float:
         since = self._unreachable_since
         return 0.0 if since is None else time.monotonic() - since
-
-
-class _Heartbeat(BaseHeartbeat):
-    """When to send the next heartbeat, and whether the session still stands.
-
-    After a join heartbeats come close together and then ever more rarely. One rebalance often
-    follows another, first of all after revocations (KIP-415), and a member learns of it from the
-    answer to a heartbeat: with the plain interval of 3 s a member that comes to a group of one
-    would wait up to 3 s more for its work.
-
-    The session counts from when the last answered heartbeat was sent, so that it ends here before
-    it ends at the coordinator.
-    """
-
-    def __init__(self, **config: Any) -> None:
-        super().__init__(**config)
-        self._session_start = time.monotonic()
-
-    def joined(self) -> None:
-        self._session_start = time.monotonic()
-
-    def received_heartbeat(self) -> None:
-        super().received_heartbeat()
-        self._session_start = self.last_send
-
-    def session_timeout_expired(self) -> bool:
-        return time.monotonic() - self._session_start > self.config["session_timeout_ms"] / 1000
-
-    def time_to_next_heartbeat(self) -> float:
-        if self.heartbeat_failed:
-            return super().time_to_next_heartbeat()
-        last = max(self.last_send, self.last_reset)
-        interval = min(
-            self.config["heartbeat_interval_ms"] / 1000,
-            max(_FIRST_HEARTBEAT, last - self.last_reset),
-        )
-        return max(0.0, last + interval - time.monotonic())
 
 
 async def _within(limit: float, callback: Callable[[], Awaitable[T]]) -> T:
