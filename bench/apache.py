@@ -11,7 +11,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from tests.support.apache import AS_SHIPPED, ApacheConnect
+from tests.support.apache import ApacheConnect
 
 from isthmus.embedded.kafka import EmbeddedKafka
 
@@ -30,9 +30,7 @@ def main() -> None:
         if servers is None:
             kafka = stack.enter_context(EmbeddedKafka(directory / "kafka", heap_mb=1024))
             servers = kafka.bootstrap_servers
-        worker = ApacheConnect(
-            directory / "connect", servers, chosen, arguments.port, jvm_options=AS_SHIPPED
-        )
+        worker = ApacheConnect(directory / "connect", servers, chosen, arguments.port)
         stack.enter_context(worker)
         print(f"Apache Connect 4.3.1 at {worker.url}, Kafka at {servers}, log in {worker.log}")
         with contextlib.suppress(KeyboardInterrupt):

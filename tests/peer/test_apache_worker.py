@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer
-from tests.support.apache import ApacheConnect
+from tests.support.apache import QUICK_START, ApacheConnect
 
 from isthmus.api.errors import ConnectError
 
@@ -16,7 +16,8 @@ from isthmus.api.errors import ConnectError
 def apache(
     bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ApacheConnect]:
-    with ApacheConnect(tmp_path_factory.mktemp("apache"), bootstrap_servers) as worker:
+    directory = tmp_path_factory.mktemp("apache")
+    with ApacheConnect(directory, bootstrap_servers, jvm_options=QUICK_START) as worker:
         yield worker
 
 
@@ -47,7 +48,8 @@ def test_a_file_source_of_its_runs_and_moves_the_lines(
 
 
 def test_a_wrong_setting_is_reported_with_its_log(bootstrap_servers: str, tmp_path: Path) -> None:
-    worker = ApacheConnect(tmp_path, bootstrap_servers, {"key.converter": "no.such.Converter"})
+    wrong = {"key.converter": "no.such.Converter"}
+    worker = ApacheConnect(tmp_path, bootstrap_servers, wrong, jvm_options=QUICK_START)
 
     with pytest.raises(ConnectError, match=r"(?s)ended while starting.*no\.such\.Converter"):
         worker.start()
@@ -56,7 +58,7 @@ def test_a_wrong_setting_is_reported_with_its_log(bootstrap_servers: str, tmp_pa
 
 
 def test_a_killed_worker_is_gone(bootstrap_servers: str, tmp_path: Path) -> None:
-    worker = ApacheConnect(tmp_path, bootstrap_servers)
+    worker = ApacheConnect(tmp_path, bootstrap_servers, jvm_options=QUICK_START)
     worker.start()
 
     worker.kill()
