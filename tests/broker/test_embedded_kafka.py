@@ -116,7 +116,7 @@ def test_a_further_listener_can_demand_a_password(tmp_path: Path) -> None:
 
     with EmbeddedKafka(tmp_path, extra=extra, short_lived=True):
         assert can_list_topics(port, "ada", "lovelace")
-        assert not can_list_topics(port, "ada", "byron")
+        assert not can_list_topics(port, "ada", "byron", timeout=2.0)
 
 
 def test_the_jvm_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
@@ -194,7 +194,9 @@ def cluster_id(kafka: EmbeddedKafka) -> str | None:
     return admin(kafka).list_topics(timeout=10).cluster_id
 
 
-def can_list_topics(port: int, user: str | None = None, password: str = "") -> bool:
+def can_list_topics(
+    port: int, user: str | None = None, password: str = "", timeout: float = 10.0
+) -> bool:
     config: dict[str, str | int | float | bool] = {
         "bootstrap.servers": f"127.0.0.1:{port}",
         "log_level": 0,
@@ -207,7 +209,7 @@ def can_list_topics(port: int, user: str | None = None, password: str = "") -> b
             "sasl.password": password,
         }
     try:
-        return bool(AdminClient(config).list_topics(timeout=5).brokers)
+        return bool(AdminClient(config).list_topics(timeout=timeout).brokers)
     except KafkaException:
         return False
 

@@ -68,7 +68,7 @@ class ApacheConnect:
             bootstrap_servers: Where the Kafka is.
             properties: Worker settings on top of those that it needs.
             port: Where it serves REST; None for a free one.
-            jvm_options: `QUICK_START` where speed does not matter; what is measured keeps the default.
+            jvm_options: `QUICK_START` in tests; what is measured keeps the default.
         """
         self.port = free_port() if port is None else port
         self.properties = worker_properties(bootstrap_servers, self.port, properties or {})
