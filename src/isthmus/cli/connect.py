@@ -5,38 +5,67 @@ Java: Connect, ConnectDistributed.
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from isthmus.config.clients import (
+    ClientConfig,
+    connector_admin_config,
     internal_admin_config,
+    internal_log_configs,
+    kafka_python_config,
 )
-from isthmus.config.worker import WorkerConfig
+from isthmus.config.worker import Store, WorkerConfig
 from isthmus.group.member import GroupMember
+from isthmus.group.membership import GroupSettings
+from isthmus.group.protocol import ConnectProtocol
+from isthmus.herder.api import HerderServices
+from isthmus.herder.connectors import Connectors
+from isthmus.herder.errors import NotLeaderError
 from isthmus.herder.herder import Herder
-from isthmus.kafka.admin import describe_cluster
+from isthmus.herder.leader import Leadership
+from isthmus.herder.local_work import LocalWork
+from isthmus.herder.loggers import Loggers
+from isthmus.herder.offsets import Offsets
+from isthmus.herder.validation import Validation
+from isthmus.kafka.admin import TopicAdmin
+from isthmus.kafka.consumer_groups import ConsumerGroups
+from isthmus.kafka.topic_log import KafkaTopicLog
+from isthmus.logs import librdkafka_logger
+from isthmus.rest.config import RestConfig
 from isthmus.rest.server import RestServer
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.offset_store import OffsetStore
 from isthmus.storage.status_store import StatusStore
 from isthmus.worker.fork_server import ForkServer
+from isthmus.worker.worker import Worker, WorkerListener
 
 log = logging.getLogger(__name__)
 
 _CLUSTER_TIMEOUT = 30.0
 
+_PURPOSES: dict[Store, str] = {
+    "config": "connector configurations",
+    "offset": "source connector offsets",
+    "status": "connector and task statuses",
+}
+
 
 class Connect:
-    """The worker as a whole. For the event loop, but for the making of the fork server."""
+    """The worker as a whole. For the event loop."""
 
     def __init__(self, config: WorkerConfig, fork_server: ForkServer) -> None:
         self._config = config
         self._fork_server = fork_server
-        self._rest = RestServer(_rest_config(config))
-        self._configs: ConfigStore
-        self._statuses: StatusStore
-        self._offsets: OffsetStore
+        self._rest = RestServer(RestConfig.of(config))
+        self._admin = TopicAdmin(internal_admin_config(config).settings)
+        self._logs = {store: self._topic_log(store) for store in _PURPOSES}
+        self._configs = ConfigStore(self._logs["config"])
+        self._statuses = StatusStore(self._logs["status"])
+        self._offsets = OffsetStore(self._logs["offset"])
         self._herder: Herder
+        self._worker: Worker
         self._member: GroupMember
-        self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start everything; returns when the worker has read its topics and joins the group.
@@ -45,12 +74,121 @@ class Connect:
             ConnectError: Something of it cannot be had: a port, the broker, a topic.
         """
         await self._rest.bind()
-        admin = internal_admin_config(self._config)
-        cluster_id = await describe_cluster(admin.settings, _CLUSTER_TIMEOUT)
-        self._build(cluster_id)
-        await self._rest.start(self._services)
+        cluster_id = await asyncio.to_thread(self._admin.cluster_id, _CLUSTER_TIMEOUT)
+        log.info("Kafka cluster ID: %s", cluster_id)
+        services = self._build(cluster_id)
+        await self._worker.start()
+        await self._rest.start(services)
         await asyncio.gather(
             self._configs.start(self._herder), self._statuses.start(), self._offsets.start()
         )
-        self._running = asyncio.create_task(self._herder.run(), name="herder")
         self._member.start()
+
+    async def run(self) -> None:
+        """Do the herder's work until it is stopped, or fails."""
+        await self._herder.run()
+
+    async def stop(self) -> None:
+        """Stop in order: requests, work, membership, topics."""
+        log.info("Kafka Connect stopping")
+        # What waits for a turn is refused before the server waits for its answers.
+        stopping = asyncio.create_task(self._herder.stop())
+        await asyncio.sleep(0)
+        await self._rest.stop()
+        await stopping
+        await self._worker.stop()
+        await self._member.leave_and_stop()
+        await asyncio.gather(self._configs.stop(), self._statuses.stop(), self._offsets.stop())
+        log.info("Kafka Connect stopped")
+
+    def _topic_log(self, store: Store) -> KafkaTopicLog:
+        topic = self._config.internal_topic(store)
+
+        def prepare() -> None:
+            self._admin.ensure_compacted_topic(
+                topic.name,
+                topic.property,
+                _PURPOSES[store],
+                topic.partitions,
+                topic.replication_factor,
+                topic.settings,
+            )
+            if store == "config":
+                self._admin.ensure_single_partition(topic.name, topic.property)
+
+        clients = internal_log_configs(self._config, store)
+        return KafkaTopicLog(
+            topic.name,
+            prepare,
+            _with_logger(clients.consumer),
+            _with_logger(clients.producer),
+        )
+
+    def _build(self, cluster_id: str) -> HerderServices:
+        """Put the herder together with what it leads and what it asks."""
+        config, resolve = self._config, self._config.transformer.transform
+        worker_id = config.worker_id(self._rest.bound)
+        leadership = Leadership(config, self._configs, self._statuses)
+        herder = self._herder = Herder(
+            config,
+            self._configs,
+            self._statuses,
+            leadership,
+            config.advertised_url(self._rest.bound),
+            lambda logger, level: self._worker.set_log_level(logger, level),
+        )
+
+        def make_worker(listener: WorkerListener) -> Worker:
+            self._worker = Worker(config, listener, self._offsets, cluster_id, self._fork_server)
+            return self._worker
+
+        work = LocalWork(
+            make_worker, self._configs, self._statuses, worker_id, resolve, self._publish
+        )
+        self._member = GroupMember(
+            kafka_python_config(config, f"connect-{worker_id}"),
+            _group_settings(config),
+            herder,
+            asyncio.get_running_loop(),
+        )
+        herder.attach(self._member, work)
+        validation = Validation(self._worker, config.group_id, resolve)
+        self._connectors = Connectors(herder, validation)
+        return HerderServices(
+            cluster_id,
+            herder,
+            self._connectors,
+            Offsets(herder, validation, self._worker, self._offsets, self._groups, resolve),
+            validation,
+            Loggers(self._configs, self._worker.set_log_level),
+        )
+
+    def _groups(self, connector: Mapping[str, str | None]) -> ConsumerGroups:
+        client_id = f"connector-worker-adminclient-{connector.get('name')}"
+        return ConsumerGroups(connector_admin_config(self._config, connector, client_id).settings)
+
+    async def _publish(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
+        """Write task configs here if this worker leads, else give them to the leader."""
+        try:
+            await self._connectors.publish_task_configs(name, configs)
+        except NotLeaderError as error:
+            if error.url is None:
+                raise
+            rules = self._herder.signature_rules()
+            algorithm = self._config.inter_worker_signature_algorithm
+            key = rules.key if rules is not None else None
+            await self._rest.client.put_task_configs(error.url, name, configs, key, algorithm)
+
+
+def _group_settings(config: WorkerConfig) -> GroupSettings:
+    return GroupSettings(
+        group_id=config.group_id,
+        protocol=ConnectProtocol.of_setting(config.connect_protocol),
+        session_timeout=config.session_timeout,
+        rebalance_timeout=config.rebalance_timeout,
+        heartbeat_interval=config.heartbeat_interval,
+    )
+
+
+def _with_logger(client: ClientConfig) -> dict[str, Any]:
+    return {**client.settings, "logger": librdkafka_logger()}

@@ -24,7 +24,7 @@ from rich.live import Live
 from rich.table import Table
 
 from isthmus.api.errors import ConnectError
-from isthmus.embedded.jars import isthmus_home
+from isthmus.embedded.home import isthmus_home
 from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.embedded.worker_process import WorkerProcess
 
@@ -122,7 +122,7 @@ class _Cluster:
 
 def _start(console: Console, home: Path, stack: ExitStack) -> _Cluster:
     started = time.monotonic()
-    kafka = stack.enter_context(EmbeddedKafka(home / "kafka"))
+    kafka = stack.enter_context(EmbeddedKafka(home / "kafka", short_lived=True))
     console.print(f"Apache Kafka is up on {kafka.bootstrap_servers} (pid {kafka.pid})")
     settings = {**_sample_properties(), **_QUICK_SETTINGS}
     settings["bootstrap.servers"] = kafka.bootstrap_servers

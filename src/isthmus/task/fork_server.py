@@ -23,6 +23,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
 from setproctitle import setproctitle
@@ -53,7 +54,7 @@ class ForkServer:
         """Do what the worker says until it closes the channel; then end all children."""
         self._wake_up.setblocking(False)
         self._woken.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _interrupt)
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
         while True:
             ready, _, _ = select.select([self._channel, self._wake_up], [], [])
@@ -135,6 +136,10 @@ class ForkServer:
         # If the worker is gone, the next look at the channel finds its end.
         with contextlib.suppress(ConnectionError):
             self._channel.sendall(encode(message))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the signal has done its work by waking `select` through the descriptor."""
 
 
 def end_with_parent(parent: int) -> None:

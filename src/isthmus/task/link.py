@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import Final, NoReturn, TypeAlias
 
 import msgspec
@@ -49,8 +50,11 @@ _READ_BYTES: Final = 65536
 class Link:
     """The channel to the worker. `send` and `ask` may be called from any thread."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(
+        self, connection: socket.socket, end: Callable[[str], NoReturn] | None = None
+    ) -> None:
         self._connection = connection
+        self._end = end or _end_without_worker
         # Not settimeout(), which would limit the reader's waiting as well.
         connection.setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_TIMEOUT, 0)
@@ -96,9 +100,9 @@ class Link:
             try:
                 self._connection.sendall(frame)
             except BrokenPipeError:
-                _end_without_worker()
+                self._end("")
             except OSError as error:
-                _end_without_worker(f"nothing can be sent to the worker: {error}")
+                self._end(f"nothing can be sent to the worker: {error}")
 
     def ask(self, request: Request, timeout: float = _REQUEST_TIMEOUT) -> Reply:
         """Send a request, whose number is given here, and wait for the answer.
@@ -158,9 +162,9 @@ class Link:
             data = self._connection.recv(_READ_BYTES)
             messages = self._frames.feed(data)
         except (OSError, ValueError) as error:
-            _end_without_worker(f"the channel to the worker is broken: {error}")
+            self._end(f"the channel to the worker is broken: {error}")
         if not data:
-            _end_without_worker()
+            self._end("")
         return messages
 
     def _take(self, message: AnyMessage) -> None:
@@ -185,7 +189,7 @@ class Link:
             self._changed.notify_all()
 
 
-def _end_without_worker(reason: str = "") -> NoReturn:
+def _end_without_worker(reason: str) -> NoReturn:
     """End this process from whatever thread notices, without waiting for plugin code."""
     # Without the worker there may be nobody who reads our standard output: no log line then.
     if reason:

@@ -54,11 +54,10 @@ class VersionRange:
         text = (text or "").strip()
         if not text or text == "latest":
             return None
-        if text[0] not in "[(":
+        if text[0] not in "[(" and "," not in text:
             text = f"[{text}]"
         found = list(_RANGE.finditer(text))
-        rest = _RANGE.sub("", text).replace(",", "").strip()
-        if not found or rest:
+        if not found or _RANGE.sub("", text).strip(", "):
             raise ConnectError(f"Invalid version specification: {text}")
         return cls(tuple(map(_restriction, found)))
 

@@ -1,0 +1,99 @@
+"""The command `connect-distributed`: one worker of a cluster, until it is told to stop.
+
+Exit codes are Java's: 1 for wrong usage, and when the worker fails later; 2 for wrong settings; 3
+when it cannot be started. Whatever ends it does so in one line that says why.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from setproctitle import setproctitle
+
+from isthmus import CONNECT_VERSION, __version__, logs
+from isthmus.api.errors import ConfigError, ConnectError
+from isthmus.cli.connect import Connect
+from isthmus.config.properties import read_properties
+from isthmus.config.worker import WorkerConfig
+from isthmus.worker.fork_server import ForkServer
+
+log = logging.getLogger("isthmus.connect")
+
+_WRONG_USAGE = 1
+_WRONG_SETTINGS = 2
+_START_FAILED = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a worker; return its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if len(given) != 1 or given[0] in ("-h", "--help"):
+        print("Usage: connect-distributed worker.properties", file=sys.stderr)
+        return _WRONG_USAGE
+    # Java's main class has this name, and operators look for it in the list of processes.
+    setproctitle(f"isthmus ConnectDistributed {given[0]}")
+    logs.configure()
+    try:
+        config = WorkerConfig.from_properties(read_properties(Path(given[0])))
+    except ConfigError as error:
+        log.error("%s: %s", given[0], error)
+        return _WRONG_SETTINGS
+    log.info("Isthmus %s, as Kafka Connect %s, pid %d", __version__, CONNECT_VERSION, os.getpid())
+    _warn(config)
+    # Before any thread, on the thread that lives as long as the worker.
+    fork_server = ForkServer()
+    fork_server.start()
+    code = asyncio.run(_run(config, fork_server))
+    logs.flush()
+    return code
+
+
+def _warn(config: WorkerConfig) -> None:
+    for key, meant in config.unknown_keys():
+        hint = f"; did you mean {meant}?" if meant else ""
+        log.warning("Unknown property %s is ignored%s", key, hint)
+    for key, reason in config.ignored_keys():
+        log.warning("Property %s is ignored: %s", key, reason)
+
+
+async def _run(config: WorkerConfig, fork_server: ForkServer) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    connect = Connect(config, fork_server)
+    starting = asyncio.create_task(connect.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        await fork_server.stop()
+        return 0
+    if (failure := starting.exception()) is not None:
+        _log_failure("could not be started", failure)
+        await fork_server.stop()
+        return _WRONG_SETTINGS if isinstance(failure, ConfigError) else _START_FAILED
+    log.info("Kafka Connect started")
+    running = asyncio.create_task(connect.run())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    failed = running.done() and running.exception() is not None
+    if failed:
+        _log_failure("failed", running.exception())
+    await connect.stop()
+    return _WRONG_USAGE if failed else 0
+
+
+def _log_failure(what: str, failure: BaseException | None) -> None:
+    """Say in one line what went wrong; only what nobody foresaw needs to show where."""
+    expected = isinstance(failure, ConnectError)
+    log.error("The worker %s: %s", what, failure, exc_info=None if expected else failure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
