@@ -5,6 +5,7 @@ What they do, and where, is their setting `behave`, as `start=hang`: the place i
 `task.stop` of its tasks; the deed is one of `DEEDS`. Several are separated by commas.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -17,6 +18,8 @@ from isthmus.api.connector import SinkConnector, SourceConnector
 from isthmus.api.errors import ConnectError
 from isthmus.api.record import SinkRecords, SourceRecord
 from isthmus.api.task import SinkTask, SourceTask
+
+_memory: list[bytearray] = []
 
 
 def hang() -> None:
@@ -52,9 +55,11 @@ def exit_politely() -> None:
 
 
 def chatter() -> None:
-    """Print ten megabytes."""
-    for _ in range(10 * 1024):
-        print("x" * 1023)
+    """Print ten megabytes, the first time."""
+    if not _memory:
+        allocate()
+        for _ in range(10 * 1024):
+            print("x" * 1023)
 
 
 def allocate() -> None:
@@ -62,7 +67,12 @@ def allocate() -> None:
     _memory.append(bytearray(os.urandom(1024)) * 64 * 1024)
 
 
-_memory: list[bytearray] = []
+def garbage() -> None:
+    """Write into every socket of the process what no worker understands."""
+    for descriptor in range(3, 64):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, b"\xff" * 64)
+
 
 DEEDS: dict[str, Callable[[], None]] = {
     "hang": hang,
@@ -73,6 +83,7 @@ DEEDS: dict[str, Callable[[], None]] = {
     "exit": exit_politely,
     "chatter": chatter,
     "allocate": allocate,
+    "garbage": garbage,
 }
 
 

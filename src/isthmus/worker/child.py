@@ -65,6 +65,7 @@ class Child:
         self._requests: set[asyncio.Task[None]] = set()
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_request = 0
+        self._killed_because = ""
         self._life = asyncio.create_task(self._live(), name=process.title)
 
     @classmethod
@@ -156,9 +157,8 @@ class Child:
             await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({reading, ended}, timeout=_SECOND_HALF_TIMEOUT)
             if not ended.done():
-                log.error("%s, pid %d, closed its channel; killed", self._process.title, self.pid)
-                self.kill()
-            return await asyncio.shield(ended)
+                self._kill_because("it closed its channel")
+            return self._with_cause(await asyncio.shield(ended))
         finally:
             reading.cancel()
             for request in self._requests:
@@ -175,10 +175,17 @@ class Child:
         except ConnectionError:
             return  # it died while it was being answered
         except ValueError as error:
-            log.error(
-                "%s, pid %d, sent no message: %s; killed", self._process.title, self.pid, error
-            )
-            self.kill()
+            self._kill_because(f"it sent what is no message: {error}")
+
+    def _kill_because(self, reason: str) -> None:
+        log.error("%s, pid %d, was killed because %s", self._process.title, self.pid, reason)
+        self._killed_because = self._killed_because or reason
+        self.kill()
+
+    def _with_cause(self, ended: Ended) -> Ended:
+        if not self._killed_because:
+            return ended
+        return Ended(ended.exit_code, f"was killed because {self._killed_because}")
 
     async def _take(self, message: AnyMessage) -> None:
         match message:

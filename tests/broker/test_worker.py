@@ -1,0 +1,483 @@
+"""The worker with real child processes: starts, ends of every kind, and what is left behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.listener import RecordingListener
+
+from isthmus.api.errors import ConnectError
+from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.worker.worker import PluginError, TooManyTasksError, Worker
+
+SOURCE = "tests.support.connectors:TestSource"
+TASK_0 = ConnectorTaskId("numbers", 0)
+
+
+class Settings:
+    def __init__(self, graceful: float) -> None:
+        self.originals = {
+            # Nobody listens there: clients that are not used need no broker.
+            "bootstrap.servers": "127.0.0.1:9",
+            "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+            "group.id": "connect",
+        }
+        self.task_shutdown_graceful_timeout = graceful
+
+
+class Offsets:
+    """The offsets topic as a dict; a request for the key `slow` is never answered."""
+
+    def __init__(self) -> None:
+        self.stored: dict[bytes, bytes | None] = {}
+
+    async def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [self.stored.get(key) for key in keys]
+
+    async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        self.stored.update(records)
+
+
+@pytest.fixture
+def listener() -> RecordingListener:
+    return RecordingListener()
+
+
+@pytest.fixture
+async def worker(listener: RecordingListener) -> AsyncIterator[Worker]:
+    worker = Worker(Settings(graceful=1.0), listener, Offsets(), "cluster-1")
+    await worker.start()
+    yield worker
+    await worker.stop()
+    assert children() == []
+
+
+def children() -> list[str]:
+    """Return the command lines of all processes below this one, zombies included."""
+    below = psutil.Process().children(recursive=True)
+    return [f"{process.pid} {process.status()}" for process in below]
+
+
+def source_config(**settings: str) -> dict[str, str | None]:
+    renamed = {key.replace("_", "."): value for key, value in settings.items()}
+    return {"name": "numbers", "connector.class": SOURCE, **renamed}
+
+
+async def start_task(worker: Worker, task: ConnectorTaskId = TASK_0, **settings: str) -> None:
+    config = source_config(**settings)
+    task_config = {**config, "task.class": "tests.support.connectors:IdleSourceTask"}
+    assert await worker.start_task(task, config, task_config, TargetState.STARTED)
+
+
+async def eventually(
+    reached: Callable[[], bool], timeout: float, last: Callable[[], object]
+) -> None:
+    deadline = time.monotonic() + timeout
+    while not reached():
+        assert time.monotonic() < deadline, f"not in {timeout:g} s: {last()}"
+        await asyncio.sleep(0.02)
+
+
+async def test_a_started_connector_runs_and_says_its_version(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+
+    assert listener.of("numbers") == [State.RUNNING]
+    assert listener.versions["numbers"] == "1.2.3"
+    assert worker.is_running("numbers")
+
+
+async def test_task_configs_are_complete(worker: Worker) -> None:
+    config = source_config(count="2", topics="a,b")
+    await worker.start_connector("numbers", config, TargetState.STARTED)
+
+    configs = await worker.task_configs("numbers", 2)
+
+    assert [entry["number"] for entry in configs] == ["0", "1"]
+    assert {entry["task.class"] for entry in configs} == {"tests.support.connectors:IdleSourceTask"}
+    assert {entry["topics"] for entry in configs} == {"a,b"}
+
+
+async def test_more_tasks_than_allowed_make_the_connector_fail(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(count="3"), TargetState.STARTED)
+
+    with pytest.raises(TooManyTasksError, match=r"^The connector numbers has generated 3 tasks"):
+        await worker.task_configs("numbers", 2)
+
+    assert listener.of("numbers")[-1] is State.FAILED
+    assert "greater than 2" in listener.traces["numbers"]
+
+
+async def test_more_tasks_than_allowed_are_taken_if_the_limit_is_not_enforced(
+    worker: Worker,
+) -> None:
+    config = source_config(count="3", tasks_max_enforce="false")
+    await worker.start_connector("numbers", config, TargetState.STARTED)
+
+    assert len(await worker.task_configs("numbers", 2)) == 3
+
+
+async def test_a_connector_that_was_created_paused_starts_when_resumed(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(), TargetState.PAUSED)
+    with pytest.raises(ConnectError, match="not started"):
+        await worker.task_configs("numbers", 1)
+
+    await worker.change_state("numbers", TargetState.STARTED)
+    await worker.change_state("numbers", TargetState.STOPPED)
+
+    assert listener.of("numbers") == [State.PAUSED, State.RUNNING, State.STOPPED]
+
+
+async def test_an_error_in_start_is_the_trace_of_a_failed_connector(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(behave="start=fail"), TargetState.STARTED)
+
+    assert listener.of("numbers") == [State.FAILED]
+    assert "ConnectError: failed on purpose" in listener.traces["numbers"]
+    assert not worker.is_running("numbers")
+
+
+async def test_a_failed_connector_can_be_stopped_and_then_started_anew(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    config = source_config(behave="task_configs=leave")
+    await worker.start_connector("numbers", config, TargetState.STARTED)
+    with pytest.raises(ConnectError, match="exited with code 3"):
+        await worker.task_configs("numbers", 1)
+    await listener.state("numbers", State.FAILED)
+
+    await worker.change_state("numbers", TargetState.STARTED)
+    assert listener.of("numbers")[-1] is State.FAILED
+    await worker.change_state("numbers", TargetState.STOPPED)
+    await worker.change_state("numbers", TargetState.STARTED)
+
+    expected = [State.RUNNING, State.FAILED, State.STOPPED, State.RUNNING]
+    assert listener.of("numbers") == expected
+
+
+async def test_a_connector_that_hangs_in_start_holds_nobody_up_and_is_killed_at_its_stop(
+    worker: Worker, listener: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.worker.worker._START_TIMEOUT", 0.3)
+    monkeypatch.setattr("isthmus.worker.worker._CONNECTOR_STOP_TIMEOUT", 0.3)
+
+    await worker.start_connector("numbers", source_config(behave="start=hang"), TargetState.STARTED)
+    assert listener.of("numbers") == []
+    await worker.start_connector("other", source_config(), TargetState.STARTED)
+    assert worker.is_running("other")
+    await worker.stop_connectors(["numbers"])
+
+    assert listener.of("numbers") == [State.UNASSIGNED]
+    assert worker.connector_names == ["other"]
+
+
+async def test_a_slow_start_asks_for_task_configs_when_it_is_done(
+    worker: Worker, listener: RecordingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.worker.worker._START_TIMEOUT", 0.001)
+
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+
+    await listener.until(lambda: listener.reconfigurations == ["numbers"])
+    assert worker.is_running("numbers")
+
+
+async def test_a_connector_may_ask_for_new_task_configs_and_may_fail_on_its_own_thread(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    config = source_config(ask_again="true", fail_later="true")
+    await worker.start_connector("numbers", config, TargetState.STARTED)
+
+    await listener.state("numbers", State.FAILED)
+    assert listener.reconfigurations[:1] == ["numbers"]
+    assert "noticed on another thread" in listener.traces["numbers"]
+
+
+async def test_a_failing_stop_counts_at_the_end_but_not_on_the_way_to_stopped(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(behave="stop=fail"), TargetState.STARTED)
+    await worker.start_connector("other", source_config(behave="stop=fail"), TargetState.STARTED)
+
+    await worker.change_state("numbers", TargetState.STOPPED)
+    await worker.stop_connectors(["numbers", "other"])
+
+    assert listener.of("numbers") == [State.RUNNING, State.STOPPED, State.UNASSIGNED]
+    assert listener.of("other") == [State.RUNNING, State.FAILED]
+
+
+async def test_a_task_that_exits_has_failed_with_the_reason(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker, behave="task.poll=leave")
+
+    await listener.state(TASK_0, State.FAILED)
+    assert listener.traces[TASK_0].startswith("Task process of numbers-0 (pid ")
+    assert listener.traces[TASK_0].endswith(") exited with code 3")
+
+
+async def test_a_task_that_reads_where_no_memory_is_has_failed_with_the_signal(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker, behave="task.poll=crash")
+
+    await listener.state(TASK_0, State.FAILED)
+    assert listener.traces[TASK_0].endswith(") was killed by signal 11 (SIGSEGV)")
+
+
+async def test_a_task_that_calls_sys_exit_has_failed_with_the_place(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker, behave="task.poll=exit")
+
+    await listener.state(TASK_0, State.FAILED)
+    assert "SystemExit: 5" in listener.traces[TASK_0]
+
+
+async def test_a_task_that_is_told_to_stop_ends_unassigned(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+
+    await worker.stop_tasks([TASK_0])
+
+    assert listener.of(TASK_0) == [State.RUNNING, State.UNASSIGNED]
+    assert worker.task_ids == []
+
+
+async def test_tasks_that_hang_are_killed_together_after_the_graceful_time(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    hanging = [ConnectorTaskId("numbers", number) for number in range(3)]
+    for task in hanging:
+        await start_task(worker, task, behave="task.poll=hang")
+        await listener.state(task, State.RUNNING)
+
+    begin = time.monotonic()
+    await worker.stop_tasks(hanging)
+
+    assert 1.0 <= time.monotonic() - begin < 2.0
+    assert [listener.of(task)[-1] for task in hanging] == [State.UNASSIGNED] * 3
+
+
+async def test_the_same_task_is_not_started_twice(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker)
+
+    with pytest.raises(ConnectError, match="Task already exists in this worker: numbers-0"):
+        await start_task(worker)
+
+
+async def test_fifty_tasks_start_quickly_and_share_their_memory(
+    worker: Worker, listener: RecordingListener, record_property: Callable[[str, object], None]
+) -> None:
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+    tasks = [ConnectorTaskId("many", number) for number in range(50)]
+
+    begin = time.monotonic()
+    for task in tasks:
+        await start_task(worker, task)
+    for task in tasks:
+        await listener.state(task, State.RUNNING, timeout=20.0)
+    seconds = time.monotonic() - begin
+
+    sizes = [psutil.Process(worker.pids()[task]).memory_full_info().pss for task in tasks]
+    megabytes = sum(sizes) / len(sizes) / 1e6
+    print(f"50 tasks in {seconds:.2f} s, {megabytes:.1f} MB of PSS each")
+    record_property("seconds", seconds)
+    record_property("megabytes", megabytes)
+    assert seconds < 10
+    assert megabytes < 15
+
+
+async def test_a_config_is_validated_in_a_process_that_is_gone_afterwards(worker: Worker) -> None:
+    answer = await worker.run_job(
+        "validate_config", {"config": source_config(count="-1")}, timeout=10.0
+    )
+
+    errors = [entry["value"]["errors"] for entry in answer["configs"] if entry["value"]["errors"]]
+    assert errors == [["Invalid value -1 for configuration count: Value must be at least 0"]]
+    assert answer["error_count"] == 1
+
+
+async def test_a_validation_that_hangs_is_ended_at_its_time(worker: Worker) -> None:
+    config = source_config(behave="validate=hang")
+
+    with pytest.raises(ConnectError, match=r"validate_config took longer than 0\.5 s"):
+        await worker.run_job("validate_config", {"config": config}, timeout=0.5)
+
+
+async def test_a_validation_that_kills_its_process_is_an_error(worker: Worker) -> None:
+    config = source_config(behave="validate=leave")
+
+    with pytest.raises(ConnectError, match="exited with code 3"):
+        await worker.run_job("validate_config", {"config": config}, timeout=10.0)
+
+
+async def test_an_error_of_python_in_a_job_is_the_plugins_fault(worker: Worker) -> None:
+    with pytest.raises(PluginError):
+        await worker.run_job("alter_offsets", {"config": source_config()}, timeout=10.0)
+    with pytest.raises(LookupError):
+        await worker.run_job("plugin_config", {"plugin": "Nope", "version": None}, timeout=10.0)
+
+
+async def test_the_death_of_the_fork_server_fails_all_and_the_next_one_serves(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+    pids = list(worker.pids().values())
+    os.kill(psutil.Process(pids[0]).ppid(), signal.SIGKILL)
+
+    await listener.state(TASK_0, State.FAILED)
+    await listener.state("numbers", State.FAILED)
+    assert "was killed by signal 9 (SIGKILL)" in listener.traces["numbers"]
+    await eventually(lambda: not any(map(psutil.pid_exists, pids)), 2.0, lambda: children())
+    await worker.start_connector("other", source_config(), TargetState.STARTED)
+
+    assert worker.is_running("other")
+
+
+async def test_a_child_that_sends_garbage_is_killed_alone(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker, behave="task.poll=garbage")
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+
+    await listener.state(TASK_0, State.FAILED)
+    assert ") was killed because it sent what is no message: " in listener.traces[TASK_0]
+    assert worker.is_running("numbers")
+
+
+async def test_processes_are_named_after_what_they_do(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+
+    titles = {" ".join(p.cmdline()).strip() for p in psutil.Process().children(recursive=True)}
+
+    assert titles == {
+        f"isthmus: fork server of worker {os.getpid()}",
+        "isthmus: connector numbers",
+        "isthmus: task numbers-0",
+    }
+
+
+PREAMBLE = """
+import asyncio
+import sys
+from isthmus import logs
+from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.worker.worker import Worker
+from tests.broker.test_worker import Offsets, Settings, TASK_0, source_config, start_task
+from tests.support.listener import RecordingListener
+
+async def main():
+    logs.configure(in_background=True)
+    listener = RecordingListener()
+    worker = Worker(Settings(graceful=1.0), listener, Offsets(), "cluster-1")
+    await worker.start()
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+"""
+
+FOUR_CHILDREN = """
+    for number in range(3):
+        task = ConnectorTaskId("numbers", number)
+        await start_task(worker, task, behave="task.poll=hang" if number else "task.poll=spin")
+        await listener.state(task, State.RUNNING)
+    print("ready", file=sys.stderr, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+CHATTER = """
+    await start_task(worker, behave="task.poll=chatter")
+    await listener.state(TASK_0, State.RUNNING)
+    await asyncio.sleep(1.0)
+    await worker.run_job("validate_config", {"config": source_config()}, 5.0)
+    await worker.stop()
+    print(*listener.of(TASK_0), file=sys.stderr, flush=True)
+    logs.flush()
+
+asyncio.run(main())
+"""
+
+
+async def run_worker(body: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PREAMBLE + body,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=Path(__file__).parents[2],
+    )
+
+
+async def test_ten_megabytes_printed_by_a_task_arrive() -> None:
+    process = await run_worker(CHATTER)
+
+    output, errors = await asyncio.wait_for(process.communicate(), 20.0)
+
+    assert errors.endswith(b"RUNNING UNASSIGNED\n"), errors
+    assert output.count(b"x" * 1023) == 10 * 1024
+
+
+async def test_a_standard_output_that_nobody_reads_stops_neither_worker_nor_shutdown() -> None:
+    process = await run_worker(CHATTER)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    transport.pause_reading()
+
+    errors = await asyncio.wait_for(process.stderr.read(), 20.0)
+
+    assert errors.endswith(b"RUNNING UNASSIGNED\n"), errors
+    transport.resume_reading()
+    await process.communicate()
+
+
+@pytest.mark.parametrize("victim", ["worker", "fork server", "worker of stopped children"])
+async def test_no_process_outlives_its_worker(victim: str) -> None:
+    process = await run_worker(FOUR_CHILDREN)
+    assert process.stderr is not None
+    line = await asyncio.wait_for(process.stderr.readline(), 20.0)
+    assert line == b"ready\n"
+    fork_server, *tasks = psutil.Process(process.pid).children(recursive=True)
+    assert len(tasks) == 4
+
+    if victim == "fork server":
+        fork_server.kill()
+    else:
+        for child in [fork_server, *tasks] if "stopped" in victim else []:
+            child.suspend()
+        process.kill()
+
+    left = tasks if victim == "fork server" else [fork_server, *tasks]
+    _, alive = await asyncio.to_thread(psutil.wait_procs, left, timeout=2.0)
+    if process.returncode is None and victim == "fork server":
+        process.kill()
+    await process.communicate()
+    assert alive == []

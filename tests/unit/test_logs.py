@@ -1,0 +1,129 @@
+import logging
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from isthmus import logs
+
+
+@pytest.fixture(autouse=True)
+def _restored_loggers() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    for name in list(logs.levels()):
+        logging.getLogger("" if name == logs.ROOT else name).setLevel(logging.NOTSET)
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+def test_a_line_is_as_connect_writes_it(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+
+    logging.getLogger("isthmus.task.sink").warning("%d records", 3)
+
+    pattern = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\] WARN 3 records \(isthmus\.task\.sink\)\n"
+    assert re.fullmatch(pattern, capfd.readouterr().out)
+
+
+def test_a_line_says_which_connector_it_is_about(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_process_context", "")
+    logs.configure()
+    logs.set_process_context("numbers|task-0")
+
+    logging.getLogger("a").info("one")
+    with logs.context("numbers|task-0|offsets"):
+        logging.getLogger("a").info("two")
+
+    one, two = capfd.readouterr().out.splitlines()
+    assert " INFO [numbers|task-0] one (a)" in one
+    assert " INFO [numbers|task-0|offsets] two (a)" in two
+
+
+def test_an_error_is_written_with_its_trace_as_one_piece(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+
+    try:
+        os.environ["NOWHERE"]
+    except KeyError:
+        logging.getLogger("a").exception("failed")
+
+    lines = capfd.readouterr().out.splitlines()
+    assert " ERROR failed (a)" in lines[0]
+    assert lines[1] == "Traceback (most recent call last):"
+    assert lines[-1] == "KeyError: 'NOWHERE'"
+
+
+def test_lines_written_in_the_background_have_all_arrived_after_a_flush(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure(in_background=True)
+
+    for number in range(100):
+        logging.getLogger("a").info("line %d", number)
+    logs.flush()
+
+    assert [line.split()[4] for line in capfd.readouterr().out.splitlines()] == list(
+        map(str, range(100))
+    )
+
+
+def test_a_level_is_set_for_all_names_with_the_prefix_even_within_a_word() -> None:
+    logs.configure()
+    for name in ("a.al", "a.alpha", "a.beta"):
+        logging.getLogger(name)
+
+    changed = logs.set_level("a.al", "debug")
+
+    assert changed == ["a.al", "a.alpha"]
+    assert logs.levels()["a.alpha"].level == "DEBUG"
+    assert logs.levels()["a.beta"].level == "INFO"
+
+
+def test_only_loggers_whose_level_differs_are_named_and_dated() -> None:
+    logs.configure()
+    logging.getLogger("b.one")
+    logging.getLogger("b.two").setLevel(logging.DEBUG)
+
+    assert logs.set_level("b", "DEBUG") == ["b", "b.one"]
+    assert logs.set_level("b", "DEBUG") == []
+    assert logs.set_level("new.at.the.level.of.root", "INFO") == []
+    assert logs.levels()["b.one"].last_modified is not None
+    assert logs.levels()["b.two"].last_modified is None
+
+
+def test_root_is_every_logger() -> None:
+    logs.configure()
+    logging.getLogger("c.one").setLevel(logging.ERROR)
+
+    changed = logs.set_level("root", "TRACE")
+
+    assert {"root", "c.one"} <= set(changed)
+    assert logging.getLogger("c.one").level == 5
+    assert logs.levels()["root"].level == "TRACE"
+
+
+def test_loggers_that_are_off_are_not_listed() -> None:
+    logs.configure()
+
+    logs.set_level("d", "OFF")
+
+    assert "d" not in logs.levels()
+    assert not logging.getLogger("d").isEnabledFor(logging.CRITICAL)
+
+
+@pytest.mark.parametrize("level", ["VERBOSE", "", "WARNING"])
+def test_a_level_that_log4j_does_not_know_is_refused(level: str) -> None:
+    with pytest.raises(ValueError, match=f"invalid log level '{level}'."):
+        logs.set_level("e", level)
+
+
+def test_levels_bear_the_names_of_log4j() -> None:
+    names = [logs.level_name(logs.LEVELS[name]) for name in logs.LEVELS]
+
+    assert names == ["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL"]
