@@ -119,6 +119,7 @@ class Connect:
         clients = internal_log_configs(self._config, store)
         return KafkaTopicLog(
             topic.name,
+            self._admin,
             prepare,
             _with_logger(clients.consumer),
             _with_logger(clients.producer),

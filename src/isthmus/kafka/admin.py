@@ -2,12 +2,18 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from isthmus.api.errors import ConfigError, ConnectError
 
@@ -93,6 +99,26 @@ class TopicAdmin:
                 " partition in order to guarantee consistency of connector configurations, but found"
                 f" {len(found)} partitions."
             )
+
+    def end_offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the offset after the last record of each partition, committed or not.
+
+        Raises:
+            ConnectError: The cluster does not say.
+        """
+        asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions}
+        try:
+            answers = self._client.list_offsets(
+                asked,
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=_REQUEST_TIMEOUT,
+            )
+            return {
+                partition.partition: _result(answer, _REQUEST_TIMEOUT).offset
+                for partition, answer in answers.items()
+            }
+        except (KafkaException, TimeoutError) as error:
+            raise ConnectError(f"end of topic {topic}: {_text(error)}") from error
 
     def _create(
         self, topic: str, partitions: int, replication_factor: int, settings: Mapping[str, str]

@@ -22,6 +22,7 @@ from confluent_kafka import (
 )
 
 from isthmus.api.errors import ConnectError
+from isthmus.kafka.admin import TopicAdmin
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +84,14 @@ class KafkaTopicLog:
     def __init__(
         self,
         topic: str,
+        admin: TopicAdmin,
         prepare: Callable[[], None],
         consumer_config: Mapping[str, Any],
         producer_config: Mapping[str, Any],
     ) -> None:
         """`prepare` makes or checks the topic; it may block, and raises ConnectError."""
         self._topic = topic
+        self._admin = admin
         self._prepare = prepare
         self._consumer_config = dict(consumer_config)
         self._producer_config = dict(producer_config)
@@ -227,16 +230,15 @@ class KafkaTopicLog:
         await self._read_up_to(await loop.run_in_executor(self._questions, self._ends))
 
     def _ends(self) -> dict[int, int]:
-        """Return the present end of each partition, as an uncommitted reader sees it."""
+        """Return the present end of each partition, as an uncommitted reader sees it.
+
+        Asked by the admin client: on the consumer's connection the broker would answer only after
+        the fetch that waits there for something new.
+        """
         while not self._stopping.is_set():
             try:
-                return {
-                    number: self._consumer.get_watermark_offsets(
-                        TopicPartition(self._topic, number), timeout=_REQUEST_TIMEOUT
-                    )[1]
-                    for number in self._positions
-                }
-            except (KafkaException, RuntimeError) as error:
+                return self._admin.end_offsets(self._topic, list(self._positions))
+            except ConnectError as error:
                 log.warning("Topic %s: its end is not known yet: %s", self._topic, error)
                 self._stopping.wait(_START_ATTEMPTS_PAUSE)
         raise ConnectError(f"topic {self._topic} is not read any more: the worker is stopping")
