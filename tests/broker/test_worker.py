@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.listener import RecordingListener
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.kafka.offset_codec import encode_key, encode_value
 from isthmus.worker.worker import PluginError, TooManyTasksError, Worker
+from tests.support.listener import RecordingListener
 
 SOURCE = "tests.support.connectors:TestSource"
 TASK_0 = ConnectorTaskId("numbers", 0)
@@ -26,15 +28,19 @@ class Settings:
         self.originals = {
             # Nobody listens there: clients that are not used need no broker.
             "bootstrap.servers": "127.0.0.1:9",
+            "group.id": "connect",
+            "config.storage.topic": "configs",
+            "offset.storage.topic": "offsets",
+            "status.storage.topic": "statuses",
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-            "group.id": "connect",
+            "header.converter": "org.apache.kafka.connect.storage.StringConverter",
         }
         self.task_shutdown_graceful_timeout = graceful
 
 
 class Offsets:
-    """The offsets topic as a dict; a request for the key `slow` is never answered."""
+    """The offsets topic as a dict."""
 
     def __init__(self) -> None:
         self.stored: dict[bytes, bytes | None] = {}
@@ -52,8 +58,13 @@ def listener() -> RecordingListener:
 
 
 @pytest.fixture
-async def worker(listener: RecordingListener) -> AsyncIterator[Worker]:
-    worker = Worker(Settings(graceful=1.0), listener, Offsets(), "cluster-1")
+def offsets() -> Offsets:
+    return Offsets()
+
+
+@pytest.fixture
+async def worker(listener: RecordingListener, offsets: Offsets) -> AsyncIterator[Worker]:
+    worker = Worker(Settings(graceful=1.0), listener, offsets, "cluster-1")
     await worker.start()
     yield worker
     await worker.stop()
@@ -105,6 +116,17 @@ async def test_task_configs_are_complete(worker: Worker) -> None:
     assert [entry["number"] for entry in configs] == ["0", "1"]
     assert {entry["task.class"] for entry in configs} == {"tests.support.connectors:IdleSourceTask"}
     assert {entry["topics"] for entry in configs} == {"a,b"}
+
+
+async def test_a_connector_reads_the_offsets_that_were_committed(
+    worker: Worker, offsets: Offsets
+) -> None:
+    await offsets.set([(encode_key("numbers", {"file": "a"}), encode_value({"position": 7}))])
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+
+    (config,) = await worker.task_configs("numbers", 1)
+
+    assert config["offset"] == "{'position': 7}"
 
 
 async def test_more_tasks_than_allowed_make_the_connector_fail(
@@ -228,6 +250,7 @@ async def test_a_task_that_exits_has_failed_with_the_reason(
     await listener.state(TASK_0, State.FAILED)
     assert listener.traces[TASK_0].startswith("Task process of numbers-0 (pid ")
     assert listener.traces[TASK_0].endswith(") exited with code 3")
+    assert psutil.STATUS_ZOMBIE not in " ".join(children())
 
 
 async def test_a_task_that_reads_where_no_memory_is_has_failed_with_the_signal(
@@ -273,6 +296,20 @@ async def test_tasks_that_hang_are_killed_together_after_the_graceful_time(
 
     assert 1.0 <= time.monotonic() - begin < 2.0
     assert [listener.of(task)[-1] for task in hanging] == [State.UNASSIGNED] * 3
+
+
+async def test_a_task_is_deaf_to_ctrl_c_and_sigterm_which_are_the_workers_to_hear(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for process in psutil.Process().children(recursive=True):
+            process.send_signal(number)
+    await worker.change_state("numbers", TargetState.PAUSED)
+
+    await listener.state(TASK_0, State.PAUSED)
 
 
 async def test_the_same_task_is_not_started_twice(
@@ -388,6 +425,7 @@ import asyncio
 import sys
 from isthmus import logs
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.kafka.offset_codec import encode_key, encode_value
 from isthmus.worker.worker import Worker
 from tests.broker.test_worker import Offsets, Settings, TASK_0, source_config, start_task
 from tests.support.listener import RecordingListener
@@ -424,6 +462,19 @@ asyncio.run(main())
 """
 
 
+LEVELS = """
+    worker.set_log_level("tests.support", "DEBUG")
+    await worker.change_state("numbers", TargetState.PAUSED)
+    await worker.change_state("numbers", TargetState.STARTED)
+    await worker.stop_connectors(["numbers"])
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+    await worker.stop()
+    logs.flush()
+
+asyncio.run(main())
+"""
+
+
 async def run_worker(body: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -434,6 +485,15 @@ async def run_worker(body: str) -> asyncio.subprocess.Process:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         cwd=Path(__file__).parents[2],
     )
+
+
+async def test_a_level_that_is_set_counts_in_children_and_in_those_to_come() -> None:
+    process = await run_worker(LEVELS)
+
+    output, errors = await asyncio.wait_for(process.communicate(), 20.0)
+
+    line = rb"DEBUG \[numbers\|worker\] started at level DEBUG \(tests\.support\.connectors\)\n"
+    assert len(re.findall(line, output)) == 2, errors
 
 
 async def test_ten_megabytes_printed_by_a_task_arrive() -> None:

@@ -7,6 +7,7 @@ What they do, and where, is their setting `behave`, as `start=hang`: the place i
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 import threading
@@ -18,6 +19,8 @@ from isthmus.api.connector import SinkConnector, SourceConnector
 from isthmus.api.errors import ConnectError
 from isthmus.api.record import SinkRecords, SourceRecord
 from isthmus.api.task import SinkTask, SourceTask
+
+log = logging.getLogger(__name__)
 
 _memory: list[bytearray] = []
 
@@ -127,6 +130,8 @@ class TestSource(SourceConnector):
     def start(self, config: Mapping[str, str]) -> None:
         self.settings = config
         behave(config, "start")
+        log.debug("started at level DEBUG")
+        self.offset = self.context.offset_reader.offset({"file": "a"})
         if config.get("ask.again") == "true":
             self.context.request_task_reconfiguration()
         if config.get("fail.later") == "true":
@@ -139,7 +144,8 @@ class TestSource(SourceConnector):
     def task_configs(self, max_tasks: int) -> Sequence[Mapping[str, str]]:
         behave(self.settings, "task_configs")
         count = int(self.settings.get("count", "1"))
-        return [{**self.settings, "number": str(number)} for number in range(count)]
+        found = {**self.settings, "offset": str(self.offset)}
+        return [{**found, "number": str(number)} for number in range(count)]
 
     def stop(self) -> None:
         behave(self.settings, "stop")

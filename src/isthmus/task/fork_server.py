@@ -16,6 +16,7 @@ import ctypes
 import faulthandler
 import gc
 import json
+import logging
 import os
 import select
 import signal
@@ -29,8 +30,12 @@ from typing import NoReturn
 from setproctitle import setproctitle
 
 from isthmus import logs
+from isthmus.api.errors import ConnectError
 from isthmus.channel import AnyMessage, Exited, Fork, Forked, FrameReader, Kill, encode
+from isthmus.plugins import BUILT_IN, Plugins
 from isthmus.task.child import run_child
+
+log = logging.getLogger(__name__)
 
 _READ_BYTES = 65536
 #: More descriptors than these in one read of the channel would be lost; the worker sends one each.
@@ -150,6 +155,20 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def _preload() -> None:
+    """Import Isthmus's own plugins, which most children need and all may share.
+
+    Those of others are left to the children: what a foreign module does when it is imported, such
+    as starting a thread, may not survive a fork.
+    """
+    own = Plugins(BUILT_IN)
+    for descriptor in BUILT_IN:
+        try:
+            own.load(descriptor)
+        except ConnectError as error:
+            log.warning("%s; tried again when it is used", error)
+
+
 def main() -> None:
     """Serve the worker whose end of the channel is a descriptor on the command line."""
     descriptor, worker, path = sys.argv[1:]
@@ -162,6 +181,7 @@ def main() -> None:
     sys.path[:] = json.loads(path)
     setproctitle(f"isthmus: fork server of worker {worker}")
     logs.configure()
+    _preload()
     # What lives now lives in all children for ever: out of the collector's sight it stays shared.
     gc.disable()
     gc.freeze()

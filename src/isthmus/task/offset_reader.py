@@ -37,4 +37,4 @@ class LinkOffsetReader:
         except ConnectError as error:
             raise ConnectError(f"Failed to fetch offsets. {error}") from error
         values = msgspec.msgpack.decode(reply.body, type=list[bytes | None])
-        return [None if value is None else decode_value(value) for value in values]
+        return [decode_value(value) for value in values]
