@@ -11,9 +11,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-from tests.support.apache import ApacheConnect
-
 from isthmus.embedded.kafka import EmbeddedKafka
+from tests.support.apache import ApacheConnect
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psutil
 import urllib3
@@ -22,7 +22,7 @@ def request(url: str, method: str, path: str, body: object = None) -> tuple[int,
         headers={"Content-Type": "application/json"},
         timeout=60.0,
     )
-    return answer.status, cast("Any", json.loads(answer.data)) if answer.data else None
+    return answer.status, json.loads(answer.data) if answer.data else None
 
 
 def wait(

@@ -1,12 +1,13 @@
 """Three workers under load, and one of them killed: work moves, and no line is lost."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+
 from tests.support.cluster import Cluster, child_pids, expect, file_sink, file_source
 
 SOURCES = 3
@@ -47,7 +48,7 @@ def missing(copy: Path, lines: int) -> list[int]:
 
 
 @contextmanager
-def load(cluster: Cluster, directory: Path) -> Iterator[tuple[Load, list[Path]]]:
+def load(cluster: Cluster, directory: Path) -> Generator[tuple[Load, list[Path]]]:
     """Run sources and sinks over all workers while lines come in; check at the end."""
     files = [directory / f"in-{n}.txt" for n in range(SOURCES)]
     copies = [directory / f"out-{n}.txt" for n in range(SOURCES)]

@@ -166,7 +166,17 @@ class Connect:
 
     def _groups(self, connector: Mapping[str, str | None]) -> ConsumerGroups:
         client_id = f"connector-worker-adminclient-{connector.get('name')}"
-        return ConsumerGroups(connector_admin_config(self._config, connector, client_id).settings)
+        admin = connector_admin_config(self._config, connector, client_id)
+        group_only = {
+            "group_id",
+            "heartbeat_interval_ms",
+            "max_poll_interval_ms",
+            "session_timeout_ms",
+        }
+        connection = kafka_python_config(self._config, client_id)
+        return ConsumerGroups(
+            admin.settings, {k: v for k, v in connection.items() if k not in group_only}
+        )
 
     async def _publish(self, name: str, configs: Sequence[Mapping[str, str]]) -> None:
         """Write task configs here if this worker leads, else give them to the leader."""

@@ -31,8 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     start = commands.add_parser(
         "quickstart",
         help="start Kafka and two workers, move a real file, kill a worker, show the result",
-        description="Starts real Apache Kafka and two workers on this machine, copies a file through"
-        " a topic, kills one of the workers, shows that nothing is lost, and stays up until Ctrl-C.",
+        description="Starts real Apache Kafka and two workers on this machine, copies a file"
+        " through a topic, kills one of the workers, shows that nothing is lost, and stays up"
+        " until Ctrl-C.",
     )
     start.add_argument(
         "--once", action="store_true", help="check the result byte for byte, stop, exit 0 or 1"

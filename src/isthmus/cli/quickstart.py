@@ -10,7 +10,7 @@ the copy is compared  byte for byte with the file
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -82,7 +82,7 @@ def quickstart(*, once: bool, file: Path | None) -> int:
 
 
 @contextmanager
-def _signals_raise() -> Iterator[None]:
+def _signals_raise() -> Generator[None]:
     """Let Ctrl-C and SIGTERM end the block by an exception, once; ending it goes undisturbed."""
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -115,9 +115,9 @@ class _Cluster:
 
     def owner(self, name: str) -> str | None:
         """Return the worker that runs the connector's only task, None if it does not run."""
-        _, status = self.request("GET", f"/connectors/{name}/status")
-        tasks = (status or {}).get("tasks") or [{}]
-        return tasks[0].get("worker_id") if tasks[0].get("state") == "RUNNING" else None
+        status, answer = self.request("GET", f"/connectors/{name}/status")
+        tasks: list[dict[str, str]] = answer["tasks"] if status == 200 else []
+        return tasks[0]["worker_id"] if tasks and tasks[0]["state"] == "RUNNING" else None
 
 
 def _start(console: Console, home: Path, stack: ExitStack) -> _Cluster:
@@ -193,8 +193,8 @@ def _complete_lines(file: Path) -> int:
 
 def _committed(cluster: _Cluster, name: str, key: str) -> int:
     _, answer = cluster.request("GET", f"/connectors/{name}/offsets")
-    offsets = answer.get("offsets") or [{"offset": {}}]
-    return int(offsets[0]["offset"].get(key, -1))
+    offsets: list[dict[str, dict[str, int]]] = answer["offsets"]
+    return offsets[0]["offset"].get(key, -1) if offsets else -1
 
 
 def _kill_one(console: Console, cluster: _Cluster, copy: _Copy) -> None:

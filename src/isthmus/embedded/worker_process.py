@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import urllib3
 
@@ -72,7 +72,8 @@ class WorkerProcess:
                 last = error
             time.sleep(0.05)
         raise ConnectError(
-            f"{self.name} was not ready within {timeout:.0f} s; last answer: {last}\n{self.log_end()}"
+            f"{self.name} was not ready within {timeout:.0f} s; last answer: {last}\n"
+            f"{self.log_end()}"
         )
 
     def request(
@@ -86,7 +87,7 @@ class WorkerProcess:
             headers={"Content-Type": "application/json", "Accept": "application/json"},
             timeout=timeout,
         )
-        return answer.status, cast("Any", json.loads(answer.data)) if answer.data else None
+        return answer.status, json.loads(answer.data) if answer.data else None
 
     def send(self, number: signal.Signals) -> None:
         """Send the process a signal and do not wait."""

@@ -1,6 +1,8 @@
-"""All that the REST API asks of a herder, on one object; each method names the part that does it."""
+"""All that the REST API asks of a herder, on one object; each method names who does it."""
 
 from collections.abc import Sequence
+
+import msgspec
 
 from isthmus.channel import ConnectorTaskId, TargetState
 from isthmus.herder.connectors import Connectors
@@ -71,13 +73,12 @@ class HerderServices:
         expanded: dict[str, ConnectorExpansion] = {}
         for name in await self._connectors.names():
             try:
-                parts = {
-                    **({"status": await self._connectors.status(name)} if status else {}),
-                    **({"info": await self._connectors.info(name)} if info else {}),
-                }
+                expanded[name] = ConnectorExpansion(
+                    status=await self._connectors.status(name) if status else msgspec.UNSET,
+                    info=await self._connectors.info(name) if info else msgspec.UNSET,
+                )
             except NotFoundError:
                 continue  # deleted meanwhile, or so new that it has no status yet
-            expanded[name] = ConnectorExpansion(**parts)
         return expanded
 
     async def connector_info(self, name: str) -> ConnectorInfo:

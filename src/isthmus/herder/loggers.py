@@ -1,4 +1,4 @@
-"""Log levels at run time, of this worker with its children, or of the cluster (KIP-495, KIP-976)."""
+"""Log levels at run time, of a worker with its children or of the cluster (KIP-495, KIP-976)."""
 
 from collections.abc import Callable
 

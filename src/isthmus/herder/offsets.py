@@ -4,7 +4,7 @@ A source's offsets are in the offsets topic, a sink's are those of its consumer 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
@@ -12,12 +12,11 @@ from isthmus.herder.errors import BadRequestError, NotFoundError, RebalanceNeede
 from isthmus.herder.herder import Herder
 from isthmus.herder.validation import VALIDATION_TIMEOUT, PluginJobs, Validation
 from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
+from isthmus.kafka.consumer_groups import ConsumerGroups
 from isthmus.kafka.offset_codec import encode_key, encode_value
 from isthmus.storage.offset_store import OffsetStore
 
 T = TypeVar("T")
-
-PartitionOffsets = Mapping[tuple[str, int], int]
 
 _DONE = "The offsets for this connector have been {verb} successfully"
 _DONE_BY_FRAMEWORK = (
@@ -25,18 +24,6 @@ _DONE_BY_FRAMEWORK = (
     " However, if this connector manages offsets externally, they will need to be manually {verb}"
     " in the system that the connector uses."
 )
-
-
-class ConsumerGroups(Protocol):
-    """Reads and writes the offsets of sinks' consumer groups."""
-
-    async def offsets(self, group: str) -> PartitionOffsets: ...
-
-    async def alter(self, group: str, offsets: PartitionOffsets) -> None: ...
-
-    async def delete_offsets(self, group: str, partitions: Sequence[tuple[str, int]]) -> None: ...
-
-    async def delete(self, group: str) -> None: ...
 
 
 class Offsets:
@@ -77,13 +64,7 @@ class Offsets:
                 ]
             )
         known = await self._store.offsets_of(name)
-        return ConnectorOffsets(
-            [
-                ConnectorOffset(partition, offset)
-                for partition, offset in known
-                if offset is not None
-            ]
-        )
+        return ConnectorOffsets([ConnectorOffset(partition, offset) for partition, offset in known])
 
     async def alter(self, name: str, offsets: Sequence[ConnectorOffset]) -> Message:
         """Write these offsets for a stopped connector, as the leader."""

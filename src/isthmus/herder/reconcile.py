@@ -174,7 +174,7 @@ def restart_plan(
     def concerned(state: State) -> bool:
         return state is State.FAILED if request.only_failed else True
 
-    chosen = tasks if request.include_tasks else {}
+    chosen = dict(tasks) if request.include_tasks else dict[ConnectorTaskId, State]()
     return RestartPlan(
         request,
         connector=concerned(connector),

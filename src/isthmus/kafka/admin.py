@@ -1,5 +1,9 @@
 """Questions and orders to the Kafka cluster: what it is, its topics, its groups."""
 
+# confluent-kafka's types stop at its futures.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
+
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -81,8 +85,8 @@ class TopicAdmin:
                 f"Topic '{topic}' supplied via the '{key}' property is required to have"
                 f" 'cleanup.policy=compact' to guarantee consistency and durability of {purpose},"
                 f" but found the topic currently has 'cleanup.policy={found}'. Continuing would"
-                f" likely result in eventually losing {purpose} and problems restarting this Connect"
-                f" cluster in the future. Change the '{key}' property in the Connect worker"
+                f" likely result in eventually losing {purpose} and problems restarting this"
+                f" Connect cluster in the future. Change the '{key}' property in the Connect worker"
                 " configurations to use a topic with 'cleanup.policy=compact'."
             )
 
@@ -96,8 +100,8 @@ class TopicAdmin:
         if len(found) > 1:
             raise ConfigError(
                 f"Topic '{topic}' supplied via the '{key}' property is required to have a single"
-                " partition in order to guarantee consistency of connector configurations, but found"
-                f" {len(found)} partitions."
+                " partition in order to guarantee consistency of connector configurations, but"
+                f" found {len(found)} partitions."
             )
 
     def end_offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
@@ -106,7 +110,9 @@ class TopicAdmin:
         Raises:
             ConnectError: The cluster does not say.
         """
-        asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions}
+        asked: dict[TopicPartition, Any] = {
+            TopicPartition(topic, number): OffsetSpec.latest() for number in partitions
+        }
         try:
             answers = self._client.list_offsets(
                 asked,

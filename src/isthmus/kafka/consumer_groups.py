@@ -1,11 +1,17 @@
 """The offsets of consumer groups, for sink connectors (KIP-875)."""
 
+# confluent-kafka's types stop at its futures.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
+
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from kafka import KafkaAdminClient
+from kafka.structs import TopicPartition as KafkaPythonPartition
 
 from isthmus.api.errors import ConnectError
 
@@ -17,8 +23,13 @@ PartitionOffsets = Mapping[tuple[str, int], int]
 class ConsumerGroups:
     """Reads and writes what groups have committed. For the event loop."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], kafka_python: Mapping[str, Any]) -> None:
+        """`settings` are librdkafka's; `kafka_python` those of the other client.
+
+        librdkafka cannot delete single offsets of a group, kafka-python can.
+        """
         self._settings = dict(settings)
+        self._kafka_python = dict(kafka_python)
 
     async def offsets(self, group: str) -> PartitionOffsets:
         """Return the committed offsets of a group; of one that does not exist, none."""
@@ -53,6 +64,19 @@ class ConsumerGroups:
         for partition in altered.topic_partitions:
             if partition.error is not None:
                 raise KafkaException(partition.error)
+
+    async def delete_offsets(self, group: str, partitions: Sequence[tuple[str, int]]) -> None:
+        """Forget what a group that has no members committed for these partitions."""
+        await asyncio.to_thread(self._delete_offsets, group, partitions)
+
+    def _delete_offsets(self, group: str, partitions: Sequence[tuple[str, int]]) -> None:
+        client: Any = KafkaAdminClient(**self._kafka_python)
+        try:
+            client.delete_group_offsets(
+                group, [KafkaPythonPartition(topic, number) for topic, number in partitions]
+            )
+        finally:
+            client.close()
 
     async def delete(self, group: str) -> None:
         """Delete a group that has no members; nothing if it does not exist."""

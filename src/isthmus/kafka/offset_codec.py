@@ -72,6 +72,7 @@ def _checked(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if not isinstance(value, _PRIMITIVES):
             kind = type(value).__name__
             raise DataError(
-                f"Offsets may only contain primitive types as values, but field {key} contains {kind}"
+                "Offsets may only contain primitive types as values, but field"
+                f" {key} contains {kind}"
             )
     return dict(data)

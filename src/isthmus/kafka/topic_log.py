@@ -139,8 +139,8 @@ class KafkaTopicLog:
                     return sorted(found.partitions)
             time.sleep(_START_ATTEMPTS_PAUSE)
         raise ConnectError(
-            f"Could not look up partition metadata for topic '{self._topic}' in the allotted period."
-            " This could indicate a connectivity issue, unavailable topic partitions, or if this is"
+            f"Could not look up partition metadata for topic '{self._topic}' in the allotted"
+            " period. This could indicate a connectivity issue, unavailable topic partitions, or if this is"
             " your first use of the topic it may have taken too long to create."
         )
 
@@ -254,7 +254,7 @@ class KafkaTopicLog:
 def _sorted_out(
     messages: Sequence[Message],
 ) -> tuple[list[LogRecord], dict[int, int], list[KafkaError]]:
-    """Return the records, the positions after them, and errors other than the end of a partition."""
+    """Return the records, the positions after them, and errors but the end of a partition."""
     batch: list[LogRecord] = []
     positions: dict[int, int] = {}
     errors: list[KafkaError] = []

@@ -61,11 +61,11 @@ class ClusterState:
         """Return the number of tasks at the last commit, also of an inconsistent connector."""
         return self.task_counts.get(name, 0)
 
-    def tasks(self, name: str) -> list[ConnectorTaskId]:
+    def tasks(self, connector: str) -> list[ConnectorTaskId]:
         """Return the connector's tasks in order, none if it is inconsistent."""
-        if name in self.inconsistent_connectors:
+        if connector in self.inconsistent_connectors:
             return []
-        return [ConnectorTaskId(name, number) for number in range(self.task_count(name))]
+        return [ConnectorTaskId(connector, n) for n in range(self.task_count(connector))]
 
     def task_config(self, task: ConnectorTaskId) -> Config | None:
         """Return the task's config as it was written."""

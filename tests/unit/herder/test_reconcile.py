@@ -3,11 +3,11 @@ from collections.abc import Mapping
 import pytest
 
 from isthmus.channel import ConnectorTaskId, State
+from isthmus.group.assignor import Work
 from isthmus.group.protocol import Assignment
 from isthmus.herder.reconcile import (
     AfterRebalance,
     Staged,
-    Work,
     after_rebalance,
     configs_with_placeholders,
     restart_plan,
