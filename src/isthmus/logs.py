@@ -98,7 +98,7 @@ class _BackgroundHandler(_DirectHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._writer is None:
-            # Not in the constructor: the fork server is started before any thread.
+            # Not in the constructor, so that a process that logs nothing has no thread either.
             self._writer = threading.Thread(target=self._write_lines, name="log", daemon=True)
             self._writer.start()
         try:

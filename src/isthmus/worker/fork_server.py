@@ -112,20 +112,25 @@ class ForkServer:
 
     def _watched(self, server: "_Server") -> "asyncio.Task[None]":
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._restart_after(server), name="fork server")
+            self._watch = asyncio.create_task(self._watch_over(server), name="fork server")
         return self._watch
 
-    async def _restart_after(self, server: "_Server") -> None:
-        await server.run()
-        self._server = None
-        if self._stopping:
-            return
-        log.error("The fork server, process %d, %s; its children ended too", server.pid, server.end)
-        if server.has_forked:  # one that never did would only fail again
-            try:
-                self.start()
-            except OSError as error:
-                log.error("The fork server could not be started again: %s", error)
+    async def _watch_over(self, server: "_Server | None") -> None:
+        while server is not None:
+            await server.run()
+            self._server = None
+            if self._stopping:
+                return
+            log.error(
+                "The fork server, process %d, %s; its children ended too", server.pid, server.end
+            )
+            # One that never forked would only fail again: the next one waits until it is needed.
+            if server.has_forked:
+                try:
+                    self.start()
+                except OSError as error:
+                    log.error("The fork server could not be started again: %s", error)
+            server = self._server
 
 
 class _Server:
