@@ -177,7 +177,7 @@ def test_options_count_only_for_a_converter_that_the_connector_names() -> None:
     assert errors(own) == {
         "value.converter.decimal.format": [
             "Invalid value x for configuration decimal.format: String must be one of (case"
-            " insensitive): BASE64, NUMERIC"
+            " insensitive): NUMERIC, BASE64"
         ]
     }
 
