@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from tests.support.connectors import TestSink, TestSource
 
 from isthmus.api.config_def import ConfigDef, ConfigValue
 from isthmus.api.errors import ConnectError
@@ -13,6 +12,7 @@ from isthmus.channel import RunPluginJob
 from isthmus.plugins import Plugins
 from isthmus.task.jobs import run_job
 from isthmus.task.validation import validate_config
+from tests.support.connectors import TestSink, TestSource
 
 SINK = "tests.support.connectors:TestSink"
 SOURCE = "tests.support.connectors:TestSource"
