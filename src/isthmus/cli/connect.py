@@ -66,6 +66,8 @@ class Connect:
         self._herder: Herder
         self._worker: Worker
         self._member: GroupMember
+        self._is_built = False
+        self._is_member = False
 
     async def start(self) -> None:
         """Start everything; returns when the worker has read its topics and joins the group.
@@ -77,27 +79,30 @@ class Connect:
         cluster_id = await asyncio.to_thread(self._admin.cluster_id, _CLUSTER_TIMEOUT)
         log.info("Kafka cluster ID: %s", cluster_id)
         services = self._build(cluster_id)
+        self._is_built = True
         await self._worker.start()
         await self._rest.start(services)
         await asyncio.gather(
             self._configs.start(self._herder), self._statuses.start(), self._offsets.start()
         )
         self._member.start()
+        self._is_member = True
 
     async def run(self) -> None:
         """Do the herder's work until it is stopped, or fails."""
         await self._herder.run()
 
     async def stop(self) -> None:
-        """Stop in order: requests, work, membership, topics."""
+        """Stop in order: requests, work, membership, topics; as far as it was started."""
         log.info("Kafka Connect stopping")
-        # What waits for a turn is refused before the server waits for its answers.
-        stopping = asyncio.create_task(self._herder.stop())
-        await asyncio.sleep(0)
+        if self._is_member:
+            # Requests that wait for a turn are refused, so that the server can end.
+            await asyncio.gather(self._herder.stop_work(), self._rest.stop())
+            await self._member.leave_and_stop()
+        if self._is_built:
+            self._herder.halt()
         await self._rest.stop()
-        await stopping
-        await self._worker.stop()
-        await self._member.leave_and_stop()
+        await self._fork_server.stop()
         await asyncio.gather(self._configs.stop(), self._statuses.stop(), self._offsets.stop())
         log.info("Kafka Connect stopped")
 
@@ -153,7 +158,7 @@ class Connect:
             asyncio.get_running_loop(),
         )
         herder.attach(self._member, work)
-        validation = Validation(self._worker, config.group_id, resolve)
+        validation = Validation(self._worker, config, resolve)
         self._connectors = Connectors(herder, validation)
         return HerderServices(
             cluster_id,

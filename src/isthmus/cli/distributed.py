@@ -7,7 +7,6 @@ when it cannot be started. Whatever ends it does so in one line that says why.
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
@@ -36,20 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
         return _WRONG_USAGE
     # Java's main class has this name, and operators look for it in the list of processes.
     setproctitle(f"isthmus ConnectDistributed {given[0]}")
-    logs.configure()
+    # Before any thread, on the thread that lives as long as the worker; it starts meanwhile.
+    fork_server = ForkServer()
+    fork_server.start()
+    logs.configure(in_background=True)
     try:
+        log.info("Isthmus %s, as Kafka Connect %s", __version__, CONNECT_VERSION)
         config = WorkerConfig.from_properties(read_properties(Path(given[0])))
+        _warn(config)
+        return asyncio.run(_run(config, fork_server))
     except ConfigError as error:
         log.error("%s: %s", given[0], error)
         return _WRONG_SETTINGS
-    log.info("Isthmus %s, as Kafka Connect %s, pid %d", __version__, CONNECT_VERSION, os.getpid())
-    _warn(config)
-    # Before any thread, on the thread that lives as long as the worker.
-    fork_server = ForkServer()
-    fork_server.start()
-    code = asyncio.run(_run(config, fork_server))
-    logs.flush()
-    return code
+    finally:
+        logs.flush()
 
 
 def _warn(config: WorkerConfig) -> None:
@@ -63,21 +62,22 @@ def _warn(config: WorkerConfig) -> None:
 async def _run(config: WorkerConfig, fork_server: ForkServer) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            loop.add_signal_handler(number, stop.set)
     connect = Connect(config, fork_server)
     starting = asyncio.create_task(connect.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, ConnectError):
             await starting
-        await fork_server.stop()
+        await connect.stop()
         return 0
     if (failure := starting.exception()) is not None:
         _log_failure("could not be started", failure)
-        await fork_server.stop()
+        await connect.stop()
         return _WRONG_SETTINGS if isinstance(failure, ConfigError) else _START_FAILED
     log.info("Kafka Connect started")
     running = asyncio.create_task(connect.run())

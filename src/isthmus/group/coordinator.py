@@ -291,7 +291,7 @@ class ConnectCoordinator(BaseCoordinator):
         self.has_work = True
         if assignment.delay > 0:
             self._rejoin_at = time.monotonic() + assignment.delay
-        log.info(
+        log.debug(
             "Joined the group. group=%s generation=%d protocol=%s leader=%s assignment=%s",
             self.group_id,
             generation.generation_id,

@@ -24,7 +24,7 @@ from isthmus.config.worker import WorkerConfig
 from isthmus.group.assignor import Work
 from isthmus.group.membership import Election
 from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
-from isthmus.herder.errors import NotLeaderError
+from isthmus.herder.errors import NotLeaderError, RestError
 from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
 from isthmus.herder.reconcile import (
@@ -96,6 +96,7 @@ class Herder:
         self._started = asyncio.Event()
         self._first_round = asyncio.Event()
         self._stopping = False
+        self._halted = False
 
     def attach(self, member: Member, work: LocalWork) -> None:
         """Complete the herder; once, before `run`."""
@@ -144,6 +145,8 @@ class Herder:
     async def current(self) -> ClusterState:
         """Return the newest configs; while the worker is starting, wait for them."""
         await self._started.wait()
+        if self._halted:
+            raise RestError(500, "Worker is shutting down")
         return self.configs.snapshot()
 
     @property
@@ -160,11 +163,11 @@ class Herder:
         return await action()
 
     async def run(self) -> None:
-        """Take turns until `stop`; the member must have been started."""
+        """Take turns until `halt`; the stores must have been started."""
         self.state = self.configs.snapshot()
         self._started.set()
         self.stages.begin("ensuring membership in the cluster")
-        while not self._stopping:
+        while not self._halted:
             if await self.turns.take_group_turn() or await self._advance():
                 continue
             # Requests go on while a rebalance is under way: what they write is staged, and many
@@ -173,15 +176,24 @@ class Herder:
                 continue
             await self.turns.wait(self._seconds_to_next_duty())
 
-    async def stop(self) -> None:
-        """End all work in order, and refuse what waits. The group is left by the caller after."""
+    async def stop_work(self) -> None:
+        """Refuse requests, and end all work in order; the group gives it to others after that.
+
+        Turns of the group go on until `halt`, so that the member can leave.
+        """
         log.info("Herder stopping")
         self.stages.begin("shutting down")
         self._stopping = True
+        self.turns.close_requests()
+        await self.turns.of_group(self.work.stop_all)
+        await self.statuses.flush()
+
+    def halt(self) -> None:
+        """End `run`; nothing more is asked of this herder."""
+        self._halted = True
+        self._started.set()
         self.turns.close()
         self.turns.wake()
-        await self.work.stop_all()
-        await self.statuses.flush()
         log.info("Herder stopped")
 
     async def _advance(self) -> bool:
@@ -215,7 +227,9 @@ class Herder:
             await self.work.stop_all()
             self._assignment = None
         self.state = self.configs.snapshot()
-        return WorkerState(self.url, self.state.offset, self._assignment)
+        return WorkerState(
+            self.url, self.state.offset, None if self._stopping else self._assignment
+        )
 
     def perform_assignment(self, election: Election) -> Mapping[str, Assignment]:
         """Share out the work, as the leader; on the member's thread."""
@@ -230,10 +244,12 @@ class Herder:
     async def _joined(
         self, generation: int, member_id: str, protocol: ConnectProtocol, assignment: Assignment
     ) -> None:
+        if self._stopping:
+            return  # the member leaves in a moment, and its share goes to others
         log.info(
             "Joined group at generation %d with protocol %s, leader %s: assigned %s, revoked %s",
             generation,
-            protocol.value,
+            protocol.group_protocol,
             assignment.leader_url,
             described(assigned_work(assignment)),
             described(revoked_work(assignment)),

@@ -41,6 +41,7 @@ class Turns:
         self._group: deque[_Turn] = deque()
         self._requests: deque[_Turn] = deque()
         self._awake = asyncio.Event()
+        self._refuses_requests = False
         self._closed = False
 
     async def of_group(self, action: Callable[[], Awaitable[T]]) -> T:
@@ -52,7 +53,7 @@ class Turns:
         return await self._queue(self._requests, action)
 
     async def _queue(self, queue: deque[_Turn], action: Callable[[], Awaitable[T]]) -> T:
-        if self._closed:
+        if self._closed or (self._refuses_requests and queue is self._requests):
             raise RestError(500, "Worker is shutting down")
         turn = _Turn(action, asyncio.get_running_loop().create_future())
         queue.append(turn)
@@ -86,11 +87,20 @@ class Turns:
         finally:
             self._awake.clear()
 
+    def close_requests(self) -> None:
+        """Refuse the requests that wait and all that come; turns of the group go on."""
+        self._refuses_requests = True
+        _refuse(self._requests)
+
     def close(self) -> None:
         """Refuse all turns that wait and all that come."""
         self._closed = True
-        for turn in (*self._group, *self._requests):
-            if not turn.result.done():
-                turn.result.set_exception(RestError(500, "Worker is shutting down"))
-        self._group.clear()
-        self._requests.clear()
+        _refuse(self._requests)
+        _refuse(self._group)
+
+
+def _refuse(queue: deque[_Turn]) -> None:
+    for turn in queue:
+        if not turn.result.done():
+            turn.result.set_exception(RestError(500, "Worker is shutting down"))
+    queue.clear()

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import msgspec
 
 from isthmus.api.errors import ConnectError
+from isthmus.config.connector import validate_group
+from isthmus.config.worker import WorkerConfig
 from isthmus.herder.errors import BadRequestError, NotFoundError, RestError
 from isthmus.herder.views import (
     ConfigInfo,
@@ -40,11 +42,11 @@ class Validation:
     def __init__(
         self,
         jobs: PluginJobs,
-        group_id: str,
+        config: WorkerConfig,
         resolve: Callable[[Mapping[str, str | None]], dict[str, str | None]],
     ) -> None:
         self._jobs = jobs
-        self._group_id = group_id
+        self._config = config
         self._resolve = resolve
         self._plugins: asyncio.Task[list[PluginInfo]] | None = None
         self._types: dict[str, str] = {}
@@ -69,6 +71,8 @@ class Validation:
             described = await self._jobs.run_job("plugin_config", arguments, VALIDATION_TIMEOUT)
         except LookupError as error:
             raise NotFoundError(f"Unknown plugin {plugin}.") from error
+        except ConnectError as error:  # the version is no version
+            raise BadRequestError(str(error)) from error
         return msgspec.convert(described, list[ConfigKeyInfo])
 
     async def connector_type(self, config: Mapping[str, str | None]) -> str:
@@ -129,17 +133,8 @@ class Validation:
         """Add what only a distributed worker knows: its own group is no sink's consumer group."""
         if not config.get("topics") and not config.get("topics.regex"):
             return infos
-        override = config.get("consumer.override.group.id")
-        name = config.get("name")
-        if override == self._group_id:
-            text = f"Consumer group {override} conflicts with Connect worker group {self._group_id}"
-            return _with_error(infos, "consumer.override.group.id", override, text)
-        if override is None and f"connect-{name}" == self._group_id:
-            text = (
-                f"Consumer group for sink connector named {name} conflicts with Connect worker"
-                f" group {self._group_id}"
-            )
-            return _with_error(infos, "name", name, text)
+        for wrong in validate_group(config, self._config):
+            infos = _with_error(infos, wrong.name, config.get(wrong.name), wrong.error_messages[0])
         return infos
 
 

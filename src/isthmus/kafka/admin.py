@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _REQUEST_TIMEOUT = 30.0
-_RETRY_PAUSE = 0.5
+_RETRY_PAUSE = 0.1
 
 
 class TopicAdmin:
@@ -156,17 +156,21 @@ class TopicAdmin:
     def _cleanup_policy(self, topic: str) -> str | None:
         """Return the topic's cleanup policy, None if this worker may not know it."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        try:
-            described = _result(
-                self._client.describe_configs([resource])[resource], _REQUEST_TIMEOUT
-            )
-        except (KafkaException, TimeoutError) as error:
-            if _code(error) in _PERHAPS_THERE:
-                return None
-            raise ConnectError(
-                f"Error while attempting to create/find topic(s) '{topic}': {_text(error)}"
-            ) from error
-        return described["cleanup.policy"].value
+        deadline = time.monotonic() + _REQUEST_TIMEOUT
+        while True:
+            try:
+                answers = self._client.describe_configs([resource])
+                return _result(answers[resource], _REQUEST_TIMEOUT)["cleanup.policy"].value
+            except (KafkaException, TimeoutError) as error:
+                code = _code(error)
+                if code in _PERHAPS_THERE:
+                    return None
+                # Another worker may be creating it at this moment, and no broker know it yet.
+                if code not in _WORTH_ANOTHER_TRY or time.monotonic() > deadline:
+                    raise ConnectError(
+                        f"Error while attempting to create/find topic(s) '{topic}': {_text(error)}"
+                    ) from error
+            time.sleep(_RETRY_PAUSE)
 
 
 #: Answers that leave it open whether the topic exists; the first read will tell.
@@ -178,11 +182,12 @@ _PERHAPS_THERE = frozenset(
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
     }
 )
-#: A cluster that is starting has too few brokers at first.
+#: A cluster that is starting has too few brokers at first, and news of a topic takes its time.
 _WORTH_ANOTHER_TRY = frozenset(
     {
         KafkaError.INVALID_REPLICATION_FACTOR,
         KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._TIMED_OUT,  # noqa: SLF001  # confluent-kafka's public names begin so
         KafkaError._TRANSPORT,  # noqa: SLF001
         None,

@@ -140,8 +140,8 @@ class KafkaTopicLog:
             time.sleep(_START_ATTEMPTS_PAUSE)
         raise ConnectError(
             f"Could not look up partition metadata for topic '{self._topic}' in the allotted"
-            " period. This could indicate a connectivity issue, unavailable topic partitions, or if this is"
-            " your first use of the topic it may have taken too long to create."
+            " period. This could indicate a connectivity issue, unavailable topic partitions, or"
+            " if this is your first use of the topic it may have taken too long to create."
         )
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
