@@ -72,8 +72,8 @@ def java_float(value: float) -> str:
     single = to_float32(value)
     if not math.isfinite(single):
         return java_double(single)
-    # Six digits always survive a single; nine always tell two singles apart.
-    texts = (f"{single:.{digits}g}" for digits in range(6, 10))
+    # Nine digits always tell two singles apart.
+    texts = (f"{single:.{digits}g}" for digits in range(2, 10))
     return _laid_out(single, next(t for t in texts if to_float32(float(t)) == single))
 
 
@@ -90,6 +90,8 @@ def _laid_out(value: float, text: str) -> str:
         plain = format(Decimal(text), "f")
         return plain if "." in plain else f"{plain}.0"
     sign, digits, exponent = Decimal(text).as_tuple()
+    if len(digits) == 1:  # Java shows two, which matters to the smallest numbers: 4.9E-324
+        sign, digits, exponent = Decimal(f"{value:.1e}").as_tuple()
     fraction = "".join(map(str, digits[1:])).rstrip("0") or "0"
     return f"{'-' * sign}{digits[0]}.{fraction}E{int(exponent) + len(digits) - 1}"
 

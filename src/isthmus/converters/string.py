@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from isthmus.api.config_def import ConfigDef, Importance, Type
+from isthmus.api.config_def import ConfigDef, Importance, Type, Width
 from isthmus.api.converter import Converter, HeaderConverter, Run, SchemaAndValue
 from isthmus.api.errors import ConfigError
 from isthmus.api.java_text import java_text
@@ -34,6 +34,8 @@ class StringConverter(Converter, HeaderConverter):
             "UTF-8",
             importance=Importance.HIGH,
             documentation="The name of the Java character set in which strings are written.",
+            width=Width.MEDIUM,
+            display_name="Encoding",
         )
 
     def configure(self, config: Mapping[str, str], *, is_key: bool | None = None) -> None:

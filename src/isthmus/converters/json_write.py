@@ -1,0 +1,256 @@
+"""Connect data as what `json_text.write` takes: for each schema a function, made once.
+
+Java decides how numbers look: doubles as `Double.toString` has them, singles by their own digits,
+NaN and the infinities as strings. Bytes are Base64. A map is an object if its keys are strings,
+else an array of pairs.
+"""
+
+import math
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final, TypeAlias, cast
+
+from isthmus.api.errors import DataError
+from isthmus.api.java_text import java_class, java_double, java_float
+from isthmus.api.logical import (
+    DATE_NAME,
+    DECIMAL_NAME,
+    TIME_NAME,
+    TIMESTAMP_NAME,
+    date_to_days,
+    decimal_to_bytes,
+    time_to_ms,
+    timestamp_to_ms,
+)
+from isthmus.api.schema import Schema, Type
+from isthmus.api.struct import Struct
+from isthmus.converters.json_text import Literal
+
+Writer: TypeAlias = Callable[[Any], Any]
+
+_BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
+#: Types of which orjson's text is Jackson's text.
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+_STRINGS: Final = frozenset({str})
+_NO_ARRAYS: Final = (str, bytes, bytearray, Mapping)
+_BYTES: Final = bytes | bytearray | memoryview
+
+
+class WriterOptions:
+    """What the converter's options say about writing."""
+
+    __slots__ = ("numeric_decimals", "replace_null")
+
+    def __init__(self, *, replace_null: bool, numeric_decimals: bool) -> None:
+        self.replace_null = replace_null
+        self.numeric_decimals = numeric_decimals
+
+
+def writer(schema: Schema | None, options: WriterOptions) -> Writer:
+    """Return the function that turns values of this schema into JSON to be written.
+
+    The function raises `DataError` for a value that does not fit the schema.
+    """
+    if schema is None:
+        return schemaless
+    write = _non_null_writer(schema, options)
+    if schema.default is not None and options.replace_null:
+        default = write(schema.default)
+        return lambda value: default if value is None else write(value)
+    if schema.optional:
+        return lambda value: None if value is None else write(value)
+
+    def write_required(value: Any) -> Any:
+        if value is None:
+            raise DataError(
+                "Conversion error: null value for field that is required and has no default value"
+            )
+        return write(value)
+
+    return write_required
+
+
+def schemaless(value: Any) -> Any:
+    """Return a value without a schema as JSON; what can be written as it is, is not copied."""
+    kind = cast("type[Any]", type(value))
+    if kind in _PLAIN:
+        return value
+    if kind is float:
+        return _float64(value)
+    if isinstance(value, Mapping):
+        return _schemaless_map(cast("Mapping[Any, Any]", value))
+    if isinstance(value, list | tuple):
+        items = cast("list[Any]", value)
+        is_plain = kind is list and _PLAIN.issuperset(map(type, items))
+        return items if is_plain else [schemaless(item) for item in items]
+    if isinstance(value, _BYTES):
+        return _base64(value)
+    if isinstance(value, Struct):
+        raise DataError("Mismatching schema.")
+    raise DataError(
+        f"Java class class {java_class(value)} does not have corresponding schema type."
+    )
+
+
+def _schemaless_map(value: Mapping[Any, Any]) -> Any:
+    if not _STRINGS.issuperset(map(type, value)):
+        return [[schemaless(key), schemaless(member)] for key, member in value.items()]
+    kinds: Iterable[type[Any]] = map(type, value.values())
+    if isinstance(value, dict) and _PLAIN.issuperset(kinds):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    return {key: schemaless(member) for key, member in value.items()}
+
+
+def _non_null_writer(schema: Schema, options: WriterOptions) -> Writer:
+    if schema.name == DECIMAL_NAME:
+        return _decimal_writer(schema, options)
+    if schema.name is not None and schema.name in _MOMENTS:
+        return _MOMENTS[schema.name]
+    match schema.type:
+        case Type.INT8 | Type.INT16 | Type.INT32 | Type.INT64:
+            return _integer_writer(schema.type)
+        case Type.ARRAY:
+            return _array_writer(schema, options)
+        case Type.MAP:
+            return _map_writer(schema, options)
+        case Type.STRUCT:
+            return _struct_writer(schema, options)
+        case _:
+            return _SIMPLE_WRITERS[schema.type]
+
+
+def _invalid(type: Type, value: Any) -> DataError:
+    return DataError(f"Invalid type for {type.name}: class {java_class(value)}")
+
+
+def _integer_writer(kind: Type) -> Writer:
+    low, high = -(1 << (_BITS[kind] - 1)), (1 << (_BITS[kind] - 1)) - 1
+
+    def write(value: Any) -> int:
+        if type(value) is not int:
+            raise _invalid(kind, value)
+        if not low <= value <= high:
+            raise DataError(f"Invalid value for {kind.name}: {value} is out of range")
+        return value
+
+    return write
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def _float64(value: float) -> Any:
+    # Between these limits orjson, too, writes all digits and no exponent.
+    if 1e-3 <= abs(value) < 1e7 or value == 0:
+        return value
+    text = java_double(value)
+    return Literal(text) if math.isfinite(value) else text
+
+
+def _write_float64(value: Any) -> Any:
+    if not _is_number(value):
+        raise _invalid(Type.FLOAT64, value)
+    return _float64(float(value))
+
+
+def _write_float32(value: Any) -> Any:
+    if not _is_number(value):
+        raise _invalid(Type.FLOAT32, value)
+    text = java_float(float(value))
+    return Literal(text) if text[-1].isdigit() else text
+
+
+def _write_boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _invalid(Type.BOOLEAN, value)
+    return value
+
+
+def _write_string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _invalid(Type.STRING, value)
+    return value
+
+
+def _write_bytes(value: Any) -> str:
+    if not isinstance(value, _BYTES):
+        raise DataError(f"Invalid type for bytes type: class {java_class(value)}")
+    return _base64(value)
+
+
+def _base64(value: bytes | bytearray | memoryview) -> str:
+    return b64encode(value).decode("ascii")
+
+
+_SIMPLE_WRITERS: Final[Mapping[Type, Writer]] = {
+    Type.FLOAT32: _write_float32,
+    Type.FLOAT64: _write_float64,
+    Type.BOOLEAN: _write_boolean,
+    Type.STRING: _write_string,
+    Type.BYTES: _write_bytes,
+}
+
+
+def _array_writer(schema: Schema, options: WriterOptions) -> Writer:
+    write_item = writer(schema.value_schema, options)
+
+    def write(value: Any) -> list[Any]:
+        if not isinstance(value, Collection) or isinstance(value, _NO_ARRAYS):
+            raise _invalid(Type.ARRAY, cast("object", value))
+        return [write_item(item) for item in cast("Collection[Any]", value)]
+
+    return write
+
+
+def _map_writer(schema: Schema, options: WriterOptions) -> Writer:
+    key_schema = cast("Schema", schema.key_schema)
+    write_key = writer(key_schema, options)
+    write_member = writer(schema.value_schema, options)
+    is_object = key_schema.type is Type.STRING
+
+    def write(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise _invalid(Type.MAP, value)
+        members = cast("Mapping[Any, Any]", value).items()
+        if is_object:
+            return {write_key(key): write_member(member) for key, member in members}
+        return [[write_key(key), write_member(member)] for key, member in members]
+
+    return write
+
+
+def _struct_writer(schema: Schema, options: WriterOptions) -> Writer:
+    members = [(f.name, writer(f.schema, options)) for f in schema.fields]
+
+    def write(value: Any) -> dict[str, Any]:
+        if not isinstance(value, Struct):
+            raise _invalid(Type.STRUCT, value)
+        if value.schema is not schema and value.schema != schema:
+            raise DataError("Mismatching schema.")
+        return {
+            name: write_member(member)
+            for (name, write_member), member in zip(members, value.values, strict=True)
+        }
+
+    return write
+
+
+def _decimal_writer(schema: Schema, options: WriterOptions) -> Writer:
+    def write_text(value: Any) -> str:
+        return _base64(decimal_to_bytes(schema, value))
+
+    def write_number(value: Any) -> Literal:
+        if not isinstance(value, Decimal) or not value.is_finite():
+            decimal_to_bytes(schema, value)  # raises the error that both forms share
+        return Literal(str(value))
+
+    return write_number if options.numeric_decimals else write_text
+
+
+_MOMENTS: Final[Mapping[str, Writer]] = {
+    DATE_NAME: date_to_days,
+    TIME_NAME: time_to_ms,
+    TIMESTAMP_NAME: timestamp_to_ms,
+}
