@@ -1,16 +1,21 @@
-"""JSON as Jackson writes it, to the byte.
+"""JSON as Jackson writes it, to the byte, and reads it.
 
 Offset keys are looked up by their bytes, by workers in Java as well, so a key must come out as Java
 writes it: no spaces, characters of the basic plane raw, those beyond as two upper-case escapes,
-control characters short or as upper-case escapes, and numbers as Java prints them.
+control characters short or as upper-case escapes, and numbers as Java prints them. What is read is
+what Jackson would read: workers in Java must not see other records than we do.
 """
 
+import json
 import math
 import re
+from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import orjson
+
+from isthmus.api.java_text import java_double
 
 _ESCAPES = {
     '"': '\\"',
@@ -21,18 +26,43 @@ _ESCAPES = {
     "\f": "\\f",
     "\r": "\\r",
 }
-_SPECIAL = re.compile(r'["\\\x00-\x1f\U00010000-\U0010ffff]')
+_SPECIAL = re.compile(r'["\\\x00-\x1f\ud800-\udfff\U00010000-\U0010ffff]')
 
 
 def jackson_dumps(value: Any) -> bytes:
-    """Return a value of the types of JSON as Jackson writes it.
+    """Return a value of the types of JSON, or bytes, as Jackson writes it; bytes in Base64.
 
     Raises:
         TypeError: It holds something that JSON has no type for.
     """
     if _is_plain(value):
         return orjson.dumps(value)
-    return "".join(_parts(value)).encode("utf-8", "surrogatepass")
+    return "".join(_parts(value)).encode()
+
+
+def jackson_loads(data: bytes) -> Any:
+    """Return what the bytes begin with; no bytes are null, and what follows a value is ignored.
+
+    Raises:
+        ValueError: They do not begin with a JSON value.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        text = data.decode().lstrip(" \t\r\n")
+        return _TOLERANT.raw_decode(text)[0] if text else None
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no value of JSON")
+
+
+#: Python's own reader takes NaN and the infinities; Jackson does not.
+_TOLERANT = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _is_plain(value: Any) -> bool:
@@ -60,6 +90,8 @@ def _parts(value: Any) -> list[str]:
         return [str(value)]
     if isinstance(value, float):
         return [java_double(value) if math.isfinite(value) else f'"{java_double(value)}"']
+    if isinstance(value, bytes | bytearray | memoryview):
+        return [f'"{b64encode(cast("bytes", value)).decode()}"']
     if isinstance(value, Mapping):
         return _object(cast("Mapping[Any, Any]", value))
     if isinstance(value, list | tuple):
@@ -90,30 +122,3 @@ def _escape(match: re.Match[str]) -> str:
         return f"\\u{code:04X}"
     code -= 0x10000
     return f"\\u{0xD800 + (code >> 10):04X}\\u{0xDC00 + (code & 0x3FF):04X}"
-
-
-def java_double(value: float) -> str:
-    """Return the text of a double as `Double.toString` has it since JDK 19.
-
-    Plain digits from 0.001 up to ten million, else a mantissa with one digit before the point.
-    """
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    sign = "-" if math.copysign(1.0, value) < 0 else ""
-    if value == 0:
-        return f"{sign}0.0"
-    mantissa, _, exponent_text = f"{abs(value)!r}".partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    digits = (whole + fraction).lstrip("0")
-    exponent = int(exponent_text or 0) + len(whole) - 1
-    if whole == "0":
-        exponent = int(exponent_text or 0) - (len(fraction) - len(fraction.lstrip("0"))) - 1
-    digits = digits.rstrip("0") or "0"
-    if -3 <= exponent < 0:
-        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
-    if 0 <= exponent < 7:
-        padded = digits.ljust(exponent + 1, "0")
-        return f"{sign}{padded[: exponent + 1]}.{padded[exponent + 1 :] or '0'}"
-    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{exponent}"

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import orjson
-
 from isthmus.api.errors import DataError
-from isthmus.kafka.jackson import jackson_dumps
+from isthmus.kafka.jackson import jackson_dumps, jackson_loads
 
-_PRIMITIVES = (str, int, float, bool, type(None))
+_PRIMITIVES = (str, int, float, bool, bytes, bytearray, memoryview, type(None))
+#: What Java calls the schema types of the others; it has no type for the rest.
+_SCHEMA_TYPES = {dict: "MAP", list: "ARRAY", tuple: "ARRAY"}
 
 
 def encode_key(connector: str, partition: Mapping[str, Any] | None) -> bytes:
@@ -23,6 +23,8 @@ def encode_key(connector: str, partition: Mapping[str, Any] | None) -> bytes:
 def encode_value(offset: Mapping[str, Any] | None) -> bytes | None:
     """Return the value of a source offset; None, which deletes, for None.
 
+    Bytes become Base64 text, and come back as text, as with Java.
+
     Raises:
         DataError: The offset is not a map from strings to primitive values.
     """
@@ -36,8 +38,8 @@ def decode_key(key: bytes) -> tuple[str, dict[str, Any] | None]:
         DataError: The bytes are no key of the offsets topic.
     """
     try:
-        decoded = orjson.loads(key)
-    except orjson.JSONDecodeError as error:
+        decoded = jackson_loads(key)
+    except ValueError as error:
         raise DataError(f"offset key {key!r} is not JSON: {error}") from error
     if isinstance(decoded, list) and len(items := cast("list[Any]", decoded)) == 2:
         connector, partition = items
@@ -55,8 +57,8 @@ def decode_value(value: bytes | None) -> dict[str, Any] | None:
     if value is None:
         return None
     try:
-        decoded = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
+        decoded = jackson_loads(value)
+    except ValueError as error:
         raise DataError(f"offset {value!r} is not JSON: {error}") from error
     if decoded is not None and not isinstance(decoded, dict):
         raise DataError(f"offset {value!r}: expected a JSON object")
@@ -66,13 +68,18 @@ def decode_value(value: bytes | None) -> dict[str, Any] | None:
 def _checked(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if data is None:
         return None
+    if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DataError("Offsets must be specified as a Map")
     for key, value in data.items():
         if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise DataError("Offsets may only use String keys")
         if not isinstance(value, _PRIMITIVES):
-            kind = type(value).__name__
+            kind = _SCHEMA_TYPES.get(type(value), "null")
             raise DataError(
                 "Offsets may only contain primitive types as values, but field"
                 f" {key} contains {kind}"
             )
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            # It would be read back as another number.
+            raise DataError(f"Offset field {key} is {value}, expected at most 64 bits")
     return dict(data)
