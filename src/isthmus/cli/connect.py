@@ -5,9 +5,11 @@ Java: Connect, ConnectDistributed.
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isthmus.api.errors import ConnectError
 from isthmus.config.clients import (
     ClientConfig,
     connector_admin_config,
@@ -42,7 +44,7 @@ from isthmus.worker.worker import Worker, WorkerListener
 
 log = logging.getLogger(__name__)
 
-_CLUSTER_TIMEOUT = 30.0
+_PORTION = 2.0
 
 _PURPOSES: dict[Store, str] = {
     "config": "connector configurations",
@@ -66,31 +68,54 @@ class Connect:
         self._herder: Herder
         self._worker: Worker
         self._member: GroupMember
+        self._services: HerderServices
         self._is_built = False
         self._is_member = False
 
-    async def start(self) -> None:
-        """Start everything; returns when the worker has read its topics and joins the group.
+    async def prepare(self) -> None:
+        """Open the ports, look for the Kafka cluster, and put all parts together.
 
         Raises:
-            ConnectError: Something of it cannot be had: a port, the broker, a topic.
+            ConnectError: A port is taken, or no broker answers.
         """
         await self._rest.bind()
-        cluster_id = await asyncio.to_thread(self._admin.cluster_id, _CLUSTER_TIMEOUT)
+        cluster_id = await self._cluster_id()
         log.info("Kafka cluster ID: %s", cluster_id)
-        services = self._build(cluster_id)
+        self._services = self._build(cluster_id)
         self._is_built = True
+
+    async def start(self) -> None:
+        """Start all parts; returns when the worker has read its topics and joins the group.
+
+        Raises:
+            ConnectError: An internal topic cannot be made, read or used.
+        """
         await self._worker.start()
-        await self._rest.start(services)
+        await self._rest.start(self._services)
         await asyncio.gather(
             self._configs.start(self._herder), self._statuses.start(), self._offsets.start()
         )
         self._member.start()
         self._is_member = True
 
+    async def _cluster_id(self) -> str:
+        """Ask for the cluster's id, in small portions, so that a stop need not wait long."""
+        deadline = time.monotonic() + self._config.request_timeout
+        while True:
+            try:
+                return await asyncio.to_thread(self._admin.cluster_id, _PORTION)
+            except ConnectError:
+                if time.monotonic() > deadline:
+                    raise
+
     async def run(self) -> None:
         """Do the herder's work until it is stopped, or fails."""
         await self._herder.run()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the worker has been started and takes part in the group."""
+        return self._is_member
 
     async def stop(self) -> None:
         """Stop in order: requests, work, membership, topics; as far as it was started."""

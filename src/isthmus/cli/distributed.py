@@ -1,7 +1,8 @@
 """The command `connect-distributed`: one worker of a cluster, until it is told to stop.
 
-Exit codes are Java's: 1 for wrong usage, and when the worker fails later; 2 for wrong settings; 3
-when it cannot be started. Whatever ends it does so in one line that says why.
+Exit codes are Java's: 1 for wrong usage, for an internal topic that cannot be used, and when the
+worker fails later; 2 for wrong settings, a port that is taken, or a cluster that does not answer.
+Whatever ends it does so in one line that says why.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ from isthmus.worker.fork_server import ForkServer
 log = logging.getLogger("isthmus.connect")
 
 _WRONG_USAGE = 1
-_WRONG_SETTINGS = 2
-_START_FAILED = 3
+_RUN_FAILED = 1
+_START_FAILED = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return asyncio.run(_run(config, fork_server))
     except ConfigError as error:
         log.error("%s: %s", given[0], error)
-        return _WRONG_SETTINGS
+        return _START_FAILED
     finally:
         logs.flush()
 
@@ -66,27 +67,33 @@ async def _run(config: WorkerConfig, fork_server: ForkServer) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
             loop.add_signal_handler(number, stop.set)
     connect = Connect(config, fork_server)
-    starting = asyncio.create_task(connect.start())
+    living = asyncio.create_task(_live(connect))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ConnectError):
-            await starting
-        await connect.stop()
-        return 0
-    if (failure := starting.exception()) is not None:
-        _log_failure("could not be started", failure)
-        await connect.stop()
-        return _WRONG_SETTINGS if isinstance(failure, ConfigError) else _START_FAILED
-    log.info("Kafka Connect started")
-    running = asyncio.create_task(connect.run())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    failed = running.done() and running.exception() is not None
-    if failed:
-        _log_failure("failed", running.exception())
+    await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    code = living.result() if living.done() else 0
+    if not connect.is_running:
+        living.cancel()
     await connect.stop()
-    return _WRONG_USAGE if failed else 0
+    with contextlib.suppress(asyncio.CancelledError):
+        await living
+    return code
+
+
+async def _live(connect: Connect) -> int:
+    """Run the worker until it is stopped; return the exit code that a failure stands for."""
+    try:
+        await connect.prepare()
+    except Exception as error:  # noqa: BLE001  # logged, and the end of the process
+        _log_failure("could not be started", error)
+        return _START_FAILED
+    try:
+        await connect.start()
+        log.info("Kafka Connect started")
+        await connect.run()
+    except Exception as error:  # noqa: BLE001  # logged, and the end of the process
+        _log_failure("failed", error)
+        return _RUN_FAILED
+    return 0
 
 
 def _log_failure(what: str, failure: BaseException | None) -> None:
