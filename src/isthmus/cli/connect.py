@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isthmus.api.errors import ConnectError
 from isthmus.config.clients import (
@@ -18,7 +18,6 @@ from isthmus.config.clients import (
     kafka_python_config,
 )
 from isthmus.config.worker import Store, WorkerConfig
-from isthmus.group.member import GroupMember
 from isthmus.group.membership import GroupSettings
 from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.api import HerderServices
@@ -41,6 +40,9 @@ from isthmus.storage.offset_store import OffsetStore
 from isthmus.storage.status_store import StatusStore
 from isthmus.worker.fork_server import ForkServer
 from isthmus.worker.worker import Worker, WorkerListener
+
+if TYPE_CHECKING:
+    from isthmus.group.member import GroupMember
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,7 @@ class Connect:
         """
         await self._worker.start()
         await self._rest.start(self._services)
+        await asyncio.to_thread(self._make_member, asyncio.get_running_loop())
         await asyncio.gather(
             self._configs.start(self._herder), self._statuses.start(), self._offsets.start()
         )
@@ -176,13 +179,7 @@ class Connect:
         work = LocalWork(
             make_worker, self._configs, self._statuses, worker_id, resolve, self._publish
         )
-        self._member = GroupMember(
-            kafka_python_config(config, f"connect-{worker_id}"),
-            _group_settings(config),
-            herder,
-            asyncio.get_running_loop(),
-        )
-        herder.attach(self._member, work)
+        herder.attach(work)
         validation = Validation(self._worker, config, resolve)
         self._connectors = Connectors(herder, validation)
         return HerderServices(
@@ -193,6 +190,22 @@ class Connect:
             validation,
             Loggers(self._configs, self._worker.set_log_level),
         )
+
+    def _make_member(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Make the group member, off the loop: kafka-python takes 0.3 s to import.
+
+        By then the REST API answers; imported first, it would come a third later.
+        """
+        from isthmus.group.member import GroupMember  # noqa: PLC0415
+
+        worker_id = self._config.worker_id(self._rest.bound)
+        self._member = GroupMember(
+            kafka_python_config(self._config, f"connect-{worker_id}"),
+            _group_settings(self._config),
+            self._herder,
+            loop,
+        )
+        self._herder.join(self._member)
 
     def _groups(self, connector: Mapping[str, str | None]) -> ConsumerGroups:
         client_id = f"connector-worker-adminclient-{connector.get('name')}"

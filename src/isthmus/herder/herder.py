@@ -63,7 +63,7 @@ class Member(Protocol):
 class Herder:
     """One worker's part in the cluster. For the event loop only.
 
-    `attach` gives it its member and its local work, which need the herder to be built.
+    `attach` and `join` give it its local work and its member, which need it to be built.
     """
 
     def __init__(
@@ -98,10 +98,13 @@ class Herder:
         self._stopping = False
         self._halted = False
 
-    def attach(self, member: Member, work: LocalWork) -> None:
-        """Complete the herder; once, before `run`."""
-        self._member = member
+    def attach(self, work: LocalWork) -> None:
+        """Give the herder what it leads; once, before `run`."""
         self.work = work
+
+    def join(self, member: Member) -> None:
+        """Give the herder its membership; once, before `run`."""
+        self._member = member
 
     @property
     def is_ready(self) -> bool:

@@ -10,8 +10,6 @@ from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from kafka import KafkaAdminClient
-from kafka.structs import TopicPartition as KafkaPythonPartition
 
 from isthmus.api.errors import ConnectError
 
@@ -70,6 +68,10 @@ class ConsumerGroups:
         await asyncio.to_thread(self._delete_offsets, group, partitions)
 
     def _delete_offsets(self, group: str, partitions: Sequence[tuple[str, int]]) -> None:
+        # kafka-python takes a third of the worker's start-up to import, and this is rarely called.
+        from kafka import KafkaAdminClient  # noqa: PLC0415
+        from kafka.structs import TopicPartition as KafkaPythonPartition  # noqa: PLC0415
+
         client: Any = KafkaAdminClient(**self._kafka_python)
         try:
             client.delete_group_offsets(
