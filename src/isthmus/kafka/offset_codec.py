@@ -8,7 +8,7 @@ from isthmus.kafka.jackson import jackson_dumps, jackson_loads
 
 _PRIMITIVES = (str, int, float, bool, bytes, bytearray, memoryview, type(None))
 #: What Java calls the schema types of the others; it has no type for the rest.
-_SCHEMA_TYPES = {dict: "MAP", list: "ARRAY", tuple: "ARRAY"}
+_SCHEMA_TYPES: Mapping[type, str] = {dict: "MAP", list: "ARRAY", tuple: "ARRAY"}
 
 
 def encode_key(connector: str, partition: Mapping[str, Any] | None) -> bytes:
@@ -74,7 +74,7 @@ def _checked(data: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise DataError("Offsets may only use String keys")
         if not isinstance(value, _PRIMITIVES):
-            kind = _SCHEMA_TYPES.get(type(value), "null")
+            kind = _SCHEMA_TYPES.get(type(cast("object", value)), "null")
             raise DataError(
                 "Offsets may only contain primitive types as values, but field"
                 f" {key} contains {kind}"

@@ -13,20 +13,21 @@ No I/O here. Java: KafkaConfigBackingStore's processing of records.
 """
 
 import base64
-import binascii
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
-import orjson
-
 from isthmus.channel import ConnectorTaskId, TargetState
-from isthmus.kafka.jackson import jackson_dumps
+from isthmus.kafka.jackson import jackson_dumps, jackson_loads
 from isthmus.kafka.topic_log import LogRecord
 from isthmus.storage.cluster_state import ClusterState, Config, SessionKey
 
 log = logging.getLogger(__name__)
+
+#: A longer number is no task's; Python takes long to parse one, and refuses the longest.
+_MAX_DIGITS = 10
+_MAX_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class RestartRequest:
     connector: str
     only_failed: bool
     include_tasks: bool
+
+    def __str__(self) -> str:
+        return (
+            f"restart request for {{connectorName='{self.connector}',"
+            f" onlyFailed={str(self.only_failed).lower()},"
+            f" includeTasks={str(self.include_tasks).lower()}}}"
+        )
 
 
 class ConfigListener(Protocol):
@@ -143,14 +151,14 @@ class ConfigReader:
         is not JSON does not even change that, as in Java: offsets must agree between workers.
         """
         try:
-            value = None if record.value is None else orjson.loads(record.value)
-        except orjson.JSONDecodeError as error:
+            value = None if record.value is None else jackson_loads(record.value)
+        except ValueError as error:
             log.error("Config topic, offset %d: the value is not JSON: %s", record.offset, error)
             return None
         self._offset = record.offset + 1
         try:
-            return self._dispatch((record.key or b"").decode(), value)
-        except (_WrongRecordError, UnicodeDecodeError) as error:
+            return self._dispatch((record.key or b"").decode(errors="replace"), value)
+        except _WrongRecordError as error:
             log.error("Config topic, offset %d, key %r: %s", record.offset, record.key, error)
             return None
 
@@ -208,7 +216,8 @@ class ConfigReader:
 
     def _task(self, name: str, value: object) -> None:
         connector, dash, number = name.rpartition("-")
-        if not dash or not number.isascii() or not number.isdigit():
+        digits = number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS
+        if not dash or not digits:
             raise _WrongRecordError("expected task-CONNECTOR-NUMBER")
         if value is not None:
             self._deferred.setdefault(connector, {})[int(number)] = _properties(value)
@@ -219,9 +228,13 @@ class ConfigReader:
             self._forget(name)
             return None
         count = _integer(_fields(value).get("tasks"), "tasks")
+        if count < 0:
+            raise _WrongRecordError(f"tasks is {count}: expected 0 or more")
         deferred = self._deferred.get(name)
-        if set(range(count)) <= (deferred or {}).keys():
-            for number, config in (deferred or {}).items():
+        waiting = deferred or {}
+        # `all` ends at the first that is missing, however large the count pretends to be.
+        if all(number in waiting for number in range(count)):
+            for number, config in waiting.items():
                 self._task_configs[ConnectorTaskId(name, number)] = config
             self._inconsistent.discard(name)
             self._applied[name] = self._configs[name]
@@ -262,7 +275,7 @@ class ConfigReader:
             raise _WrongRecordError("expected a key and an algorithm")
         try:
             secret = base64.b64decode(text, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise _WrongRecordError("the key is not base64") from error
         created = _integer(fields.get("creation-timestamp"), "creation-timestamp")
         key = self._session_key = SessionKey(secret, algorithm, created)
@@ -279,10 +292,17 @@ def _properties(value: object) -> Config:
     properties = _fields(value).get("properties")
     if not isinstance(properties, dict):
         raise _WrongRecordError("expected an object `properties`")
-    return cast("Config", properties)
+    # Connect writes strings and nulls; a hand-written number is shown as it was written.
+    return {
+        key: item if item is None or isinstance(item, str) else jackson_dumps(item).decode()
+        for key, item in cast("dict[str, object]", properties).items()
+    }
 
 
 def _integer(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _WrongRecordError(f"{name} is {value!r}: expected an integer")
+        raise _WrongRecordError(
+            f"{name} is {repr(value)[:_MAX_SHOWN]}:"
+            " Expected integer value to be either Integer or Long"
+        )
     return value

@@ -7,7 +7,7 @@ it sees it in the snapshot. Java: KafkaConfigBackingStore.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
@@ -16,6 +16,7 @@ from isthmus.storage.cluster_state import ClusterState, SessionKey
 from isthmus.storage.config_records import (
     ConfigListener,
     ConfigReader,
+    Event,
     RestartRequest,
     encode_commit,
     encode_logger_level,
@@ -30,7 +31,9 @@ __all__ = ["ConfigListener", "ConfigStore", "RestartRequest"]
 
 log = logging.getLogger(__name__)
 
-_WRITE_TIMEOUT = 30.0
+#: Seconds for one operation in all. Java: READ_WRITE_TOTAL_TIMEOUT_MS.
+TOTAL_TIMEOUT = 30.0
+_ROOT_FAILURE = "Error writing root configuration to Kafka"
 
 Record = tuple[bytes, bytes | None]
 
@@ -38,8 +41,9 @@ Record = tuple[bytes, bytes | None]
 class ConfigStore:
     """Reads and writes the config topic. For the event loop only, but `snapshot` for any thread."""
 
-    def __init__(self, topic_log: TopicLog) -> None:
+    def __init__(self, topic_log: TopicLog, timeout: float = TOTAL_TIMEOUT) -> None:
         self._log = topic_log
+        self._timeout = timeout
         self._reader = ConfigReader()
         self._snapshot = ClusterState()
         self._listener: ConfigListener | None = None
@@ -56,16 +60,33 @@ class ConfigStore:
         """Return what has been read so far."""
         return self._snapshot
 
-    async def refresh(self) -> None:
-        """Read to the present end of the topic."""
-        await self._log.read_to_end()
+    async def refresh(self, timeout: float = TOTAL_TIMEOUT) -> None:
+        """Read to the present end of the topic.
+
+        Raises:
+            ConnectError: That has taken more than `timeout` seconds, or cannot be done.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self._log.read_to_end()
+        except TimeoutError as error:
+            raise ConnectError(
+                f"The config topic could not be read to its end within {timeout:g} s"
+            ) from error
 
     def _read(self, records: Sequence[LogRecord]) -> None:
         events = [event for record in records if (event := self._reader.read(record)) is not None]
         self._snapshot = self._reader.state()
         if self._listener is not None:
             for tell in events:
-                tell(self._listener)
+                self._tell(self._listener, tell)
+
+    def _tell(self, listener: ConfigListener, tell: Event) -> None:
+        try:
+            tell(listener)
+        except Exception:
+            # The other events of the batch must be told all the same.
+            log.exception("Unexpected error in a listener of the config topic")
 
     async def put_connector(
         self, name: str, config: Mapping[str, str | None], target_state: TargetState | None
@@ -86,20 +107,23 @@ class ConfigStore:
         self, name: str, configs: Sequence[Mapping[str, str | None]]
     ) -> None:
         """Write all task configs of a connector, then the commit that makes them count."""
-        failure = "Error writing task configurations to Kafka"
-        records = [
+        records: list[Record] = [
             (_key("task", f"{name}-{number}"), encode_properties(config))
             for number, config in enumerate(configs)
         ]
+        commit: list[Record] = [(_key("commit", name), encode_commit(len(configs)))]
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        # What an earlier leader wrote must not come between the configs and their commit unseen.
+        await self._write([], _ROOT_FAILURE, deadline=deadline)
         if records:
-            # Nobody may see the commit before the configs; the topic's order sees to it.
-            await self._write(records, failure)
-        await self._write([(_key("commit", name), encode_commit(len(configs)))], failure)
+            failure = "Error writing task configurations to Kafka"
+            await self._write(records, failure, deadline=deadline)
+        await self._write(commit, _ROOT_FAILURE, deadline=deadline)
 
     async def put_target_state(self, name: str, state: TargetState) -> None:
         """Write what the connector is to be; not read back, since any worker may write it."""
         records = [(_key("target-state", name), encode_target_state(state))]
-        await self._in_time(self._log.send(records), "Error writing target state to Kafka")
+        await self._write(records, "Error writing target state to Kafka", read_back=False)
 
     async def put_session_key(self, key: SessionKey) -> None:
         records = [(b"session-key", encode_session_key(key))]
@@ -107,7 +131,7 @@ class ConfigStore:
 
     async def put_restart_request(self, request: RestartRequest) -> None:
         records = [(_key("restart-connector", request.connector), encode_restart(request))]
-        await self._write(records, "Error writing root configuration to Kafka")
+        await self._write(records, f"Error writing {request} to Kafka")
 
     async def put_task_count_record(self, name: str, count: int) -> None:
         """Write how many producers to fence out the next time (KIP-618)."""
@@ -117,18 +141,36 @@ class ConfigStore:
     async def put_logger_level(self, namespace: str, level: str) -> None:
         """Have every running worker set a level (KIP-976); not read back."""
         records = [(_key("logger-cluster", namespace), encode_logger_level(level))]
-        await self._in_time(self._log.send(records), "Error writing logger level to Kafka")
+        await self._write(records, "Error writing logger level to Kafka", read_back=False)
 
-    async def _write(self, records: Sequence[Record], failure: str) -> None:
-        await self._in_time(self._log.send_and_read(records), failure)
+    async def _write(
+        self,
+        records: Sequence[Record],
+        failure: str,
+        *,
+        read_back: bool = True,
+        deadline: float | None = None,
+    ) -> None:
+        """Write the records, or read to the end if there are none.
 
-    async def _in_time(self, writing: Awaitable[None], failure: str) -> None:
+        Raises:
+            ConnectError: With `failure` as its text, which is what clients of Java's get; the
+                cause is logged. Whether the records were written is not known then.
+        """
+        if deadline is None:
+            deadline = asyncio.get_running_loop().time() + self._timeout
         try:
-            await asyncio.wait_for(writing, _WRITE_TIMEOUT)
-        except TimeoutError as error:
-            raise ConnectError(f"{failure}: no answer within {_WRITE_TIMEOUT:.0f} s") from error
-        except ConnectError as error:
-            raise ConnectError(f"{failure}: {error}") from error
+            async with asyncio.timeout_at(deadline):
+                if not records:
+                    await self._log.read_to_end()
+                elif read_back:
+                    await self._log.send_and_read(records)
+                else:
+                    await self._log.send(records)
+        except (ConnectError, TimeoutError) as error:
+            cause = str(error) or f"no answer within {self._timeout:g} s"
+            log.error("%s: %s", failure, cause)
+            raise ConnectError(failure) from error
 
 
 def _key(kind: str, name: str) -> bytes:
