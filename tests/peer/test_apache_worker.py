@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer
-from tests.support.apache import QUICK_START, ApacheConnect
 
 from isthmus.api.errors import ConnectError
+from tests.support.apache import QUICK_START, ApacheConnect
 
 
 @pytest.fixture(scope="module")
