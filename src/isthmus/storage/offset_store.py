@@ -1,5 +1,9 @@
 """The offsets topic as a store: where sources stand, by the exact bytes of their partitions.
 
+A partition that Java wrote has its members in the order of a hash map. So where the bytes of a key
+are not in the topic, those of the same members in another order stand for it, for reading and for
+writing: a Java worker that takes over looks under its own bytes, and must find the newest offset.
+
 Java: KafkaOffsetBackingStore.
 """
 
@@ -7,9 +11,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from isthmus.api.errors import DataError
+from isthmus.kafka.jackson import jackson_dumps
 from isthmus.kafka.offset_codec import decode_key, decode_value
 from isthmus.kafka.topic_log import LogRecord, TopicLog
 
@@ -21,10 +24,11 @@ class OffsetStore:
 
     def __init__(self, topic_log: TopicLog) -> None:
         self._log = topic_log
-        self._values: dict[bytes, bytes | None] = {}
-        #: The key as it was last written, by the same key with its members sorted. Java writes the
-        #: members of a partition in the order of a hash map; the same partition must be found.
+        self._values: dict[bytes, bytes] = {}
+        #: The key as it was last written, by the same key with its members sorted.
         self._spelled: dict[bytes, bytes] = {}
+        #: The partitions that have an offset, by their connector and key.
+        self._partitions: dict[str, dict[bytes, dict[str, Any]]] = {}
 
     async def start(self) -> None:
         """Read the topic to its end, and follow it."""
@@ -36,47 +40,66 @@ class OffsetStore:
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of these keys, read to the present end of the topic."""
         await self._log.read_to_end()
-        return [self._value(key) for key in keys]
+        return [self._values.get(self._known(key)) for key in keys]
 
     async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write values; returns when they are acknowledged."""
-        await self._log.send(records)
+        await self._log.send([(self._known(key), value) for key, value in records])
 
     async def offsets_of(self, connector: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Return each partition of a connector that has an offset, with it."""
         await self._log.read_to_end()
         found: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        for key, value in self._values.items():
+        for key, partition in self._partitions.get(connector, {}).items():
             try:
-                owner, partition = decode_key(key)
-                offset = decode_value(value)
+                offset = decode_value(self._values[key])
             except DataError as error:
                 log.warning("Offsets topic: %s; skipped", error)
                 continue
-            if owner == connector and partition is not None and offset is not None:
-                found.append((partition, offset))
+            if offset is not None:
+                found.append((dict(partition), offset))
         return found
 
-    def _value(self, key: bytes) -> bytes | None:
-        if key not in self._values:
-            key = self._spelled.get(_sorted_members(key) or key, key)
-        return self._values.get(key)
+    def _known(self, key: bytes) -> bytes:
+        """Return the bytes under which the partition is in the topic, `key` if it is not."""
+        if key in self._values:
+            return key
+        try:
+            return self._spelled.get(_sorted_members(*decode_key(key)), key)
+        except DataError:
+            return key
 
     def _read(self, records: Sequence[LogRecord]) -> None:
         for record in records:
             if record.key is None:
                 log.warning("Offsets topic, offset %d: no key; skipped", record.offset)
-                continue
-            self._values[record.key] = record.value
-            if (members := _sorted_members(record.key)) is not None:
-                self._spelled[members] = record.key
+            elif record.value is not None and record.key in self._values:
+                self._values[record.key] = record.value
+            else:
+                self._read_partition(record.key, record.value)
+
+    def _read_partition(self, key: bytes, value: bytes | None) -> None:
+        """Take a key that is new, or gone."""
+        if value is None and self._values.pop(key, None) is None:
+            return
+        if value is not None:
+            self._values[key] = value
+        try:
+            connector, partition = decode_key(key)
+        except DataError as error:
+            log.warning("Offsets topic: %s; skipped", error)
+            return
+        members = _sorted_members(connector, partition)
+        partitions = self._partitions.setdefault(connector, {})
+        if value is not None:
+            self._spelled[members] = key
+            if partition is not None:
+                partitions[key] = partition
+        else:
+            partitions.pop(key, None)
+            if self._spelled.get(members) == key:
+                del self._spelled[members]
 
 
-def _sorted_members(key: bytes) -> bytes | None:
-    """Return the key with its members sorted, None if it has no two that could be."""
-    if key.count(b":") < 2:
-        return None
-    try:
-        return orjson.dumps(orjson.loads(key), option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONDecodeError, TypeError):
-        return None
+def _sorted_members(connector: str, partition: dict[str, Any] | None) -> bytes:
+    return jackson_dumps([connector, partition and dict(sorted(partition.items()))])

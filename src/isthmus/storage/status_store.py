@@ -1,8 +1,9 @@
 """The status topic as a store: what connectors and tasks are, and which topics they use.
 
-Reads are answered from what was read so far. Writes are handed over and sent in order in the
-background, the newest for each key: a worker that starts 200 connectors does not wait for 200
-acknowledgements. Java: KafkaStatusBackingStore.
+Reads are answered from what was read so far, and from what is on its way. Writes are handed over
+and sent in order in the background, all that have gathered at once and the newest for each key: a
+worker that starts 200 connectors does not wait for 200 acknowledgements. One that fails is sent
+again unless it is out of date by then. Java: KafkaStatusBackingStore.
 """
 
 import asyncio
@@ -13,11 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import orjson
-
-from isthmus.api.errors import ConnectError
+from isthmus.api.errors import ConnectError, RetriableError
 from isthmus.channel import ConnectorTaskId, State
-from isthmus.kafka.jackson import jackson_dumps
+from isthmus.kafka.jackson import jackson_dumps, jackson_loads
 from isthmus.kafka.topic_log import LogRecord, TopicLog
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,10 @@ _CONNECTOR = "status-connector-"
 _TASK = "status-task-"
 _TOPIC = "status-topic-"
 _TOPIC_CONNECTOR = ":connector-"
-_RETRY_PAUSE = 0.3
+_FIRST_RETRY = 0.1
+_LONGEST_RETRY = 10.0
+#: A longer number is no task's; Python takes long to parse one, and refuses the longest.
+_MAX_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,40 @@ class Status:
     version: str | None = None
 
 
-class StatusStore:
-    """Reads and writes the status topic. For the event loop only."""
+class _WrongRecordError(ValueError):
+    """The record is not what its key promises."""
 
-    def __init__(self, topic_log: TopicLog, clock: Callable[[], float] = time.time) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """What is to be written under a key; `status` None if it is no status or deletes one."""
+
+    value: bytes | None
+    status: Status | None = None
+
+
+class StatusStore:
+    """Reads and writes the status topic. For the event loop only.
+
+    `first_retry` is the pause in seconds after a send that failed; each further one is longer.
+    """
+
+    def __init__(
+        self,
+        topic_log: TopicLog,
+        clock: Callable[[], float] = time.time,
+        first_retry: float = _FIRST_RETRY,
+    ) -> None:
         self._log = topic_log
+        self._first_retry = first_retry
         self._clock = clock
         self._connectors: dict[str, Status] = {}
         self._tasks: defaultdict[str, dict[int, Status]] = defaultdict(dict)
         self._topics: defaultdict[str, set[str]] = defaultdict(set)
         #: What is to be sent, the newest of each key, in the order in which the keys came.
-        self._outbox: dict[bytes, bytes | None] = {}
+        self._outbox: dict[bytes, _Write] = {}
+        #: The keys of those in the outbox that have failed before.
+        self._failed: set[bytes] = set()
         self._pending = asyncio.Event()
         self._sent = asyncio.Event()
         self._sent.set()
@@ -75,8 +100,10 @@ class StatusStore:
             log.warning("%d statuses could not be written in time", len(self._outbox))
 
     def connectors(self) -> list[str]:
-        """Return the names of all connectors that have a status."""
-        return sorted(self._connectors)
+        """Return the names of all connectors of which there is a status, be it a task's."""
+        return sorted(
+            self._connectors.keys() | {name for name, found in self._tasks.items() if found}
+        )
 
     def connector(self, name: str) -> Status | None:
         return self._connectors.get(name)
@@ -94,9 +121,12 @@ class StatusStore:
         return sorted(self._topics.get(name, ()))
 
     def put_connector(self, name: str, status: Status) -> None:
-        """Write a connector's status, whatever others say."""
-        self._connectors[name] = status
-        self._put(f"{_CONNECTOR}{name}", _encode(status))
+        """Write a connector's status, whatever others say; DESTROYED deletes it."""
+        if status.state is State.DESTROYED:
+            self._connectors.pop(name, None)
+        else:
+            self._connectors[name] = status
+        self._put(f"{_CONNECTOR}{name}", _encode(status), status)
 
     def put_connector_safe(self, name: str, status: Status) -> None:
         """Write a connector's status unless another worker has said something newer."""
@@ -104,9 +134,12 @@ class StatusStore:
             self.put_connector(name, status)
 
     def put_task(self, task: ConnectorTaskId, status: Status) -> None:
-        """Write a task's status, whatever others say."""
-        self._tasks[task.connector][task.task] = status
-        self._put(f"{_TASK}{task}", _encode(status))
+        """Write a task's status, whatever others say; DESTROYED deletes it."""
+        if status.state is State.DESTROYED:
+            self._tasks[task.connector].pop(task.task, None)
+        else:
+            self._tasks[task.connector][task.task] = status
+        self._put(f"{_TASK}{task}", _encode(status), status)
 
     def put_task_safe(self, task: ConnectorTaskId, status: Status) -> None:
         """Write a task's status unless another worker has said something newer."""
@@ -144,53 +177,97 @@ class StatusStore:
         for topic in self._topics.pop(name, ()):
             self._put(f"{_TOPIC}{topic}{_TOPIC_CONNECTOR}{name}", None)
 
-    def _put(self, key: str, value: bytes | None) -> None:
-        self._outbox.pop(key.encode(), None)  # to the end: keys keep the order of their last put
-        self._outbox[key.encode()] = value
+    def _put(self, key: str, value: bytes | None, status: Status | None = None) -> None:
+        encoded = key.encode()
+        self._outbox.pop(encoded, None)  # to the end: keys keep the order of their last put
+        self._outbox[encoded] = _Write(value, status)
+        self._failed.discard(encoded)
         self._sent.clear()
         self._pending.set()
 
     async def _send_pending(self) -> None:
+        pause = self._first_retry
         while True:
             await self._pending.wait()
             self._pending.clear()
             batch, self._outbox = self._outbox, {}
+            self._failed.clear()
             try:
-                await self._log.send(list(batch.items()))
-            except ConnectError as error:
-                log.warning("Statuses could not be written, trying again: %s", error)
+                await self._send(batch)
+                pause = self._first_retry
+            except RetriableError as error:
+                log.warning("Statuses could not be written, next try in %g s: %s", pause, error)
                 self._outbox = {**batch, **self._outbox}  # a newer one of the same key wins
+                self._failed = {key for key, write in batch.items() if self._outbox[key] is write}
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_RETRY)
+            if self._outbox:
                 self._pending.set()
-                await asyncio.sleep(_RETRY_PAUSE)
-                continue
-            if not self._outbox:
+            else:
                 self._sent.set()
+
+    async def _send(self, batch: Mapping[bytes, _Write]) -> None:
+        """Send the batch; what the brokers refuse for good is logged and dropped."""
+        try:
+            await self._log.send([(key, write.value) for key, write in batch.items()])
+        except RetriableError:
+            raise
+        except ConnectError as error:
+            if len(batch) == 1:
+                log.error("Failed to write status update of %r: %s", next(iter(batch)), error)
+                return
+            # The fault of one, such as a trace that is too long, must not cost the others.
+            for key, write in batch.items():
+                await self._send({key: write})
 
     def _read(self, records: Sequence[LogRecord]) -> None:
         for record in records:
             try:
-                self._read_one((record.key or b"").decode(), record)
-            except (ValueError, KeyError, TypeError) as error:
+                self._read_one((record.key or b"").decode(errors="replace"), record)
+            except ValueError as error:
                 log.error("Status topic, offset %d, key %r: %s", record.offset, record.key, error)
 
     def _read_one(self, key: str, record: LogRecord) -> None:
         if record.key in self._outbox:
-            return  # we have something newer to say
+            if not self._is_overtaken(record.key, record.value):
+                return  # we have something newer to say
+            self._failed.discard(record.key)
+            del self._outbox[record.key]
         if key.startswith(_CONNECTOR):
             self._read_connector(key.removeprefix(_CONNECTOR), record.value)
         elif key.startswith(_TASK):
-            name, _, number = key.removeprefix(_TASK).rpartition("-")
-            self._read_task(ConnectorTaskId(name, int(number)), record.value)
+            self._read_task(_parse_task(key.removeprefix(_TASK)), record.value)
         elif key.startswith(_TOPIC):
-            topic, _, name = key.removeprefix(_TOPIC).partition(_TOPIC_CONNECTOR)
-            if record.value is None:
-                self._topics[name].discard(topic)
-            else:
-                self._topics[name].add(topic)
+            self._read_topic(key.removeprefix(_TOPIC), record.value)
         else:
-            raise ValueError("unknown kind of record; skipped")
+            raise _WrongRecordError("unknown kind of record; skipped")
+
+    def _is_overtaken(self, key: bytes, value: bytes | None) -> bool:
+        """Tell whether what we say under the key gives way to what was just read.
+
+        It does if it could not be sent for a while, and was meanwhile deleted, or replaced by a
+        worker of a later generation.
+        """
+        if key not in self._failed:
+            return False
+        status = self._outbox[key].status
+        return value is None or (status is not None and not _may_replace(_decode(value), status))
+
+    def _read_topic(self, key: str, value: bytes | None) -> None:
+        topic, _, name = key.partition(_TOPIC_CONNECTOR)
+        if not topic or not name:
+            raise _WrongRecordError("expected status-topic-TOPIC:connector-CONNECTOR")
+        if value is None:
+            self._topics[name].discard(topic)
+            return
+        fields = _fields(_fields(jackson_loads(value)).get("topic"))
+        if not isinstance(fields.get("name"), str) or not isinstance(fields.get("connector"), str):
+            raise _WrongRecordError("expected the names of a topic and a connector")
+        self._topics[name].add(topic)
 
     def _read_connector(self, name: str, value: bytes | None) -> None:
+        if not name:
+            raise _WrongRecordError("expected status-connector-CONNECTOR")
         if value is None:
             self._connectors.pop(name, None)
         else:
@@ -220,7 +297,9 @@ def _may_replace(known: Status | None, status: Status) -> bool:
     )
 
 
-def _encode(status: Status) -> bytes:
+def _encode(status: Status) -> bytes | None:
+    if status.state is State.DESTROYED:
+        return None
     return jackson_dumps(
         {
             "state": status.state.value,
@@ -233,14 +312,30 @@ def _encode(status: Status) -> bytes:
 
 
 def _decode(value: bytes) -> Status:
-    fields: Mapping[str, Any] = orjson.loads(value)
-    generation = fields["generation"]
+    fields = _fields(jackson_loads(value))
+    generation, worker_id = fields.get("generation"), fields.get("worker_id")
     if isinstance(generation, bool) or not isinstance(generation, int):
-        raise TypeError(f"generation {generation!r}: expected an integer")
+        raise _WrongRecordError(f"generation {generation!r}: expected an integer")
+    if not isinstance(worker_id, str):
+        raise _WrongRecordError(f"worker_id {worker_id!r}: expected a string")
+    trace, version = fields.get("trace"), fields.get("version")
     return Status(
-        state=State(fields["state"]),
-        trace=cast("str | None", fields.get("trace")),
-        worker_id=str(fields["worker_id"]),
+        state=State(fields.get("state")),
+        trace=trace if isinstance(trace, str) else None,
+        worker_id=worker_id,
         generation=generation,
-        version=cast("str | None", fields.get("version")),
+        version=version if isinstance(version, str) else None,
     )
+
+
+def _parse_task(text: str) -> ConnectorTaskId:
+    name, _, number = text.rpartition("-")
+    if not name or not (number.isascii() and number.isdigit() and len(number) <= _MAX_DIGITS):
+        raise _WrongRecordError("expected status-task-CONNECTOR-NUMBER")
+    return ConnectorTaskId(name, int(number))
+
+
+def _fields(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _WrongRecordError(f"expected a JSON object, found {type(value).__name__}")
+    return cast("dict[str, Any]", value)
