@@ -30,7 +30,9 @@ _AS = {**dict.fromkeys(b"0123456789", ord("0")), **dict.fromkeys(b".eE", ord("."
 _NUMBERS: Final = bytes(_AS.get(code, ord(" ")) for code in range(256))
 #: Integers with fewer digits fit 64 bits.
 _MANY_DIGITS: Final = b"0" * 19
-_BIG_INTEGER: Final = re.compile(rb"(?:^|[:,\[\s])-?\d{19}")
+_DIGITS: Final = re.compile(rb"0+")
+#: What the two characters before a number may be.
+_NUMBER_START: Final = re.compile(rb"(?:^|.?[:,\[\s])-?$", re.DOTALL)
 #: A zero that orjson reads as -0.0; Jackson's decimals have no negative zero.
 _NEGATIVE_ZERO: Final = re.compile(rb"-0(?:\.0*)?(?:[eE][-+]?\d+)?(?:[\s,\]}]|$)")
 
@@ -109,9 +111,20 @@ def is_plain(data: bytes) -> bool:
     digits alone tells in most cases that there is neither.
     """
     digits = data.translate(_NUMBERS)
-    if _MANY_DIGITS in digits and _BIG_INTEGER.search(data):
+    if _MANY_DIGITS in digits and _has_big_integer(data, digits):
         return False
     return not (b"-" in data and b"-0." in digits and _NEGATIVE_ZERO.search(data))
+
+
+def _has_big_integer(data: bytes, digits: bytes) -> bool:
+    """Return whether many digits stand where a number begins, and not in a string or fraction."""
+    at = digits.find(_MANY_DIGITS)
+    while at >= 0:
+        if _NUMBER_START.match(data[max(at - 2, 0) : at]):
+            return True
+        end = _DIGITS.match(digits, at)
+        at = digits.find(_MANY_DIGITS, at + 19 if end is None else end.end())
+    return False
 
 
 def wrapped(value: int, bits: int) -> int:
@@ -130,7 +143,11 @@ def write(value: Any) -> bytes:
         text = orjson.dumps(value, default=_fragment)
     except orjson.JSONEncodeError:
         return _write_slowly(value)
-    return text if b"\\u00" not in text and _is_within_bmp(text) else _escaped(text)
+    if b"\\" not in text and text.isascii():
+        # A copy: orjson cuts its text out of a block of 1 kB, and keeping many of these scatters
+        # the memory so that the next ones take nine times as long (0.3 and 2.7 µs).
+        return b"%b" % text
+    return b"%b" % text if b"\\u00" not in text and _is_within_bmp(text) else _escaped(text)
 
 
 def write_strings(values: Sequence[str], before: bytes, after: bytes) -> list[bytes] | None:

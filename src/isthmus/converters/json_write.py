@@ -73,19 +73,13 @@ def writer(schema: Schema | None, options: WriterOptions) -> Writer:
 
 def schemaless(value: Any) -> Any:
     """Return a value without a schema as JSON; what can be written as it is, is not copied."""
-    kind = cast("type[Any]", type(value))
-    if kind in _PLAIN:
-        return value
-    if kind is float:
-        return _float64(value)
+    write = _BY_TYPE.get(cast("type[Any]", type(value)))
+    if write is not None:
+        return write(value)
     if isinstance(value, Mapping):
-        return _schemaless_map(cast("Mapping[Any, Any]", value))
+        return _schemaless_map(dict(cast("Mapping[Any, Any]", value)))
     if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        is_plain = kind is list and _PLAIN.issuperset(map(type, items))
-        return items if is_plain else [schemaless(item) for item in items]
-    if isinstance(value, _BYTES):
-        return _base64(value)
+        return _schemaless_list(list(cast("Iterable[Any]", value)))
     if isinstance(value, Struct):
         raise DataError("Mismatching schema.")
     raise DataError(
@@ -93,13 +87,24 @@ def schemaless(value: Any) -> Any:
     )
 
 
-def _schemaless_map(value: Mapping[Any, Any]) -> Any:
+def _schemaless_map(value: dict[Any, Any]) -> Any:
     if not _STRINGS.issuperset(map(type, value)):
         return [[schemaless(key), schemaless(member)] for key, member in value.items()]
-    kinds: Iterable[type[Any]] = map(type, value.values())
-    if isinstance(value, dict) and _PLAIN.issuperset(kinds):
-        return value  # pyright: ignore[reportUnknownVariableType]
-    return {key: schemaless(member) for key, member in value.items()}
+    if _PLAIN.issuperset(map(type, value.values())):
+        return value
+    return {
+        key: member if type(member) in _PLAIN else schemaless(member)
+        for key, member in value.items()
+    }
+
+
+def _schemaless_list(value: list[Any]) -> list[Any]:
+    is_plain = _PLAIN.issuperset(map(type, value))
+    return value if is_plain else [schemaless(item) for item in value]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _non_null_writer(schema: Schema, options: WriterOptions) -> Writer:
@@ -190,6 +195,18 @@ _SIMPLE_WRITERS: Final[Mapping[Type, Writer]] = {
     Type.BOOLEAN: _write_boolean,
     Type.STRING: _write_string,
     Type.BYTES: _write_bytes,
+}
+
+
+#: How the usual types are written when there is no schema; subclasses take the long way.
+_BY_TYPE: Final[Mapping[type, Writer]] = {
+    **dict.fromkeys(_PLAIN, _as_it_is),
+    float: _float64,
+    dict: _schemaless_map,
+    list: _schemaless_list,
+    bytes: _base64,
+    bytearray: _base64,
+    memoryview: _base64,
 }
 
 
