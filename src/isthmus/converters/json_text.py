@@ -43,7 +43,8 @@ _BLANKS: Final = " \t\r\n"
 _ESCAPE: Final = re.compile(rb"\\(?:u00([01][0-9a-f])|.)", re.DOTALL)
 #: Characters of four bytes, and halves of surrogate pairs.
 _BEYOND_BMP: Final = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}|\xed[\xa0-\xbf][\x80-\xbf]")
-_BEYOND_BMP_STARTS: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+_BACKSLASH: Final = ord("\\")
+_CONTROL: Final = re.compile(rb"\\u00")
 
 
 class Literal:
@@ -143,11 +144,11 @@ def write(value: Any) -> bytes:
         text = orjson.dumps(value, default=_fragment)
     except orjson.JSONEncodeError:
         return _write_slowly(value)
-    if b"\\" not in text and text.isascii():
-        # A copy: orjson cuts its text out of a block of 1 kB, and keeping many of these scatters
-        # the memory so that the next ones take nine times as long (0.3 and 2.7 µs).
-        return b"%b" % text
-    return b"%b" % text if b"\\u00" not in text and _is_within_bmp(text) else _escaped(text)
+    if (_BACKSLASH in text and _CONTROL.search(text)) or not _is_within_bmp(text):
+        return _escaped(text)
+    # A copy: orjson cuts its text out of a block of 1 kB, and keeping many of these scatters the
+    # memory so that the next ones take nine times as long (0.3 and 2.7 µs).
+    return b"%b" % text
 
 
 def write_strings(values: Sequence[str], before: bytes, after: bytes) -> list[bytes] | None:
@@ -160,7 +161,7 @@ def write_strings(values: Sequence[str], before: bytes, after: bytes) -> list[by
         text = orjson.dumps(values)
     except orjson.JSONEncodeError:
         return None
-    if b"\\" in text or "," in values or not _is_within_bmp(text):
+    if _BACKSLASH in text or "," in values or not _is_within_bmp(text):
         return None
     # No JSON has a raw line end in it.
     cut = text[1:-1].replace(b'","', b'"%b\n%b"' % (after, before))
@@ -168,7 +169,11 @@ def write_strings(values: Sequence[str], before: bytes, after: bytes) -> list[by
 
 
 def _is_within_bmp(text: bytes) -> bool:
-    return text.isascii() or not any(start in text for start in _BEYOND_BMP_STARTS)
+    """Return whether there is none of the bytes that begin a character beyond."""
+    return text.isascii() or not (
+        # Byte by byte as integers: five times as fast as the search for a pattern.
+        0xF0 in text or 0xF1 in text or 0xF2 in text or 0xF3 in text or 0xF4 in text
+    )
 
 
 def _escaped(text: bytes) -> bytes:

@@ -32,7 +32,6 @@ Writer: TypeAlias = Callable[[Any], Any]
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 #: Types of which orjson's text is Jackson's text.
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-_STRINGS: Final = frozenset({str})
 _NO_ARRAYS: Final = (str, bytes, bytearray, Mapping)
 _BYTES: Final = bytes | bytearray | memoryview
 
@@ -73,7 +72,7 @@ def writer(schema: Schema | None, options: WriterOptions) -> Writer:
 
 def schemaless(value: Any) -> Any:
     """Return a value without a schema as JSON; what can be written as it is, is not copied."""
-    write = _BY_TYPE.get(cast("type[Any]", type(value)))
+    write = _BY_TYPE.get(value.__class__)
     if write is not None:
         return write(value)
     if isinstance(value, Mapping):
@@ -88,14 +87,15 @@ def schemaless(value: Any) -> Any:
 
 
 def _schemaless_map(value: dict[Any, Any]) -> Any:
-    if not _STRINGS.issuperset(map(type, value)):
-        return [[schemaless(key), schemaless(member)] for key, member in value.items()]
-    if _PLAIN.issuperset(map(type, value.values())):
-        return value
-    return {
-        key: member if type(member) in _PLAIN else schemaless(member)
-        for key, member in value.items()
-    }
+    changed: dict[Any, Any] = {}
+    for key, member in value.items():
+        if key.__class__ is not str:
+            return [[schemaless(key), schemaless(member)] for key, member in value.items()]
+        if member.__class__ not in _PLAIN:
+            written = schemaless(member)
+            if written is not member:
+                changed[key] = written
+    return {**value, **changed} if changed else value
 
 
 def _schemaless_list(value: list[Any]) -> list[Any]:
