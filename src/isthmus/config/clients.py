@@ -66,6 +66,8 @@ _CONSUMER_DEFAULTS: Final[Mapping[str, Setting]] = {
     "fetch.queue.backoff.ms": 1,
     "queued.max.messages.kbytes": 65_536,
     "queued.min.messages": 100_000,
+    # librdkafka learns of a subscribed topic that was not there only by this; Java asks on.
+    "topic.metadata.refresh.interval.ms": 5_000,
 }
 _DEFAULTS: Final[Mapping[ClientKind, Mapping[str, Setting]]] = {
     ClientKind.PRODUCER: _PRODUCER_DEFAULTS,
