@@ -1,0 +1,65 @@
+"""The built wheel, installed with pip into an empty environment, gives the same as commands."""
+
+import os
+import ssl
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from tests.support.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+
+
+def pip(python: Path | str, *arguments: str) -> None:
+    """Run pip as `bin/environment` does: with the system's certificates."""
+    certificates = ssl.get_default_verify_paths().cafile
+    options = ["--disable-pip-version-check", "--no-input", "--quiet"]
+    if certificates and Path(certificates).is_file():
+        options += ["--cert", certificates]
+    done = subprocess.run(
+        [str(python), "-m", "pip", *arguments[:1], *options, *arguments[1:]],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run(command: Path, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [command, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        cwd="/",
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_brings_worker_and_quickstart(cluster: Cluster, tmp_path: Path) -> None:
+    pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
+    (wheel,) = tmp_path.glob("isthmus-*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    commands = tmp_path / "venv" / "bin"
+
+    pip(commands / "python", "install", str(wheel))
+
+    code, text = run(commands / "isthmus", "--version")
+    assert code == 0
+    assert "Kafka Connect 4.3.1" in text
+    code, text = run(commands / "isthmus", "quickstart", "--help")
+    assert code == 0
+    assert "--once" in text
+    properties = tmp_path / "worker.properties"
+    wrong = {**cluster.properties, "tasks.shutdown": "1", "offset.flush.interval.ms": "x"}
+    properties.write_text("".join(f"{key}={value}\n" for key, value in wrong.items()))
+    code, text = run(commands / "connect-distributed", str(properties))
+    assert code == 2
+    assert "Invalid value x for configuration offset.flush.interval.ms" in text
