@@ -15,7 +15,7 @@ import re
 import secrets
 import struct
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
 import orjson
@@ -247,11 +247,14 @@ def _refuse_constant(name: str) -> Any:
 
 def _float(text: str) -> float:
     value = float(text)
-    return value if value or Decimal(text) else 0.0
+    return value if value or _decimal(text) else 0.0
 
 
 def _decimal(text: str) -> Decimal:
-    value = Decimal(text)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"The exponent of {text} is too large") from None
     return value or value.copy_abs()
 
 

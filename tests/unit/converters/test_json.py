@@ -495,6 +495,17 @@ def test_headers_are_converted_as_values_are() -> None:
     assert made.to_connect_header("t", "k", b"1") == (None, 1)
 
 
+@pytest.mark.parametrize("kind", ["double", "int64"])
+@pytest.mark.parametrize("payload", ["2.0e-99999999999999999999", "7e99999999999999999999"])
+def test_numbers_beyond_any_exponent_are_refused_or_read_at_once(kind: str, payload: str) -> None:
+    data = f'{{"schema":{{"type":"{kind}"}},"payload":{payload}}}'.encode()
+
+    assert_batch_reads_alike(converter(), [data])
+    if payload[0] == "7":
+        with pytest.raises(DataError, match="due to serialization error"):
+            converter().to_connect("t", data)
+
+
 def test_numbers_beyond_pythons_dates_are_refused() -> None:
     data = orjson.dumps(
         {
