@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.cluster import child_pids, expect
 
 from isthmus.embedded.home import isthmus_home
+from tests.support.cluster import child_pids, expect
 
 COMMAND = [sys.executable, "-m", "isthmus.cli.main", "quickstart"]
 
@@ -64,9 +64,10 @@ def test_it_moves_a_given_file_and_stays_until_ctrl_c(
         code = process.wait(60)
     finally:
         process.kill()
+        process.wait()
 
     assert code == 0, log.read_text()
-    assert "3 lines, 20 bytes: equal byte for byte" in log.read_text()
+    assert "3 lines, 21 bytes: equal byte for byte" in log.read_text()
     assert [pid for pid in started if psutil.pid_exists(pid)] == []
 
 

@@ -8,6 +8,7 @@ import venv
 from pathlib import Path
 
 import pytest
+
 from tests.support.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]

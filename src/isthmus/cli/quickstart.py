@@ -63,7 +63,7 @@ def quickstart(*, once: bool, file: Path | None) -> int:
     Raises:
         ConnectError: Kafka or a worker could not be started, or something took too long.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     if file is not None and not file.is_file():
         raise ConnectError(f"--file {file}: there is no such file; expected a file with text lines")
     home = isthmus_home() / "quickstart"
