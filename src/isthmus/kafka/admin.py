@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -19,25 +20,41 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from isthmus.api.errors import ConfigError, ConnectError
+from isthmus.api.errors import ConfigError, ConnectError, RetriableError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: Seconds for creating or checking a topic, with all tries. Java: default.api.timeout.ms.
+API_TIMEOUT = 60.0
 _REQUEST_TIMEOUT = 30.0
+#: Short, since it is asked again until there is an answer, and holds up who stops meanwhile.
+_END_TIMEOUT = 5.0
 _RETRY_PAUSE = 0.1
 
 
 class TopicAdmin:
     """An admin client with Connect's words for what goes wrong. Calls block: not for the loop.
 
-    Java: TopicAdmin, SharedTopicAdmin.
+    `api_timeout` is for the creation of a topic, in seconds. Java: TopicAdmin, SharedTopicAdmin.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], api_timeout: float = API_TIMEOUT) -> None:
         self._servers = settings.get("bootstrap.servers")
-        self._client = AdminClient(dict(settings))
+        self._api_timeout = api_timeout
+        self._last_error = ""
+        # librdkafka would write each failed connection to stderr; answers and `_reason` say it.
+        quiet: dict[str, Any] = {**settings, "log_level": 0, "error_cb": self._note_error}
+        self._client = AdminClient(quiet)
+
+    def _note_error(self, error: KafkaError) -> None:
+        self._last_error = error.str()
+
+    def _reason(self, error: Exception) -> str:
+        """Return why a question was not answered: how the last connection failed, if one did."""
+        self._client.poll(0)
+        return self._last_error if _code(error) in _TIMED_OUT and self._last_error else _text(error)
 
     def cluster_id(self, timeout: float) -> str:
         """Return the id of the Kafka cluster.
@@ -50,7 +67,8 @@ class TopicAdmin:
         except (KafkaException, TimeoutError) as error:
             raise ConnectError(
                 "Failed to connect to and describe Kafka cluster. Check worker's broker connection"
-                f" and security properties. bootstrap.servers={self._servers}: {error}"
+                f" and security properties. bootstrap.servers={self._servers}:"
+                f" {self._reason(error)}"
             ) from error
         return described.cluster_id
 
@@ -96,7 +114,10 @@ class TopicAdmin:
         Raises:
             ConfigError: It has more.
         """
-        found = self._client.list_topics(topic, _REQUEST_TIMEOUT).topics[topic].partitions
+        try:
+            found = self._client.list_topics(topic, _REQUEST_TIMEOUT).topics[topic].partitions
+        except KafkaException as error:
+            raise ConnectError(f"partitions of topic {topic}: {self._reason(error)}") from error
         if len(found) > 1:
             raise ConfigError(
                 f"Topic '{topic}' supplied via the '{key}' property is required to have a single"
@@ -108,8 +129,10 @@ class TopicAdmin:
         """Return the offset after the last record of each partition, committed or not.
 
         Raises:
-            ConnectError: The cluster does not say.
+            RetriableError: The cluster does not say at the moment.
+            ConnectError: It never will.
         """
+        self._client.poll(0)  # nobody else takes what it has to say about its connections
         asked: dict[TopicPartition, Any] = {
             TopicPartition(topic, number): OffsetSpec.latest() for number in partitions
         }
@@ -117,14 +140,27 @@ class TopicAdmin:
             answers = self._client.list_offsets(
                 asked,
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=_REQUEST_TIMEOUT,
+                request_timeout=_END_TIMEOUT,
             )
             return {
-                partition.partition: _result(answer, _REQUEST_TIMEOUT).offset
+                partition.partition: _result(answer, _END_TIMEOUT).offset
                 for partition, answer in answers.items()
             }
         except (KafkaException, TimeoutError) as error:
-            raise ConnectError(f"end of topic {topic}: {_text(error)}") from error
+            reason = f"end of topic {topic}: {self._reason(error)}"
+            if _code(error) in _REFUSED:
+                raise ConnectError(reason) from error
+            self._forget_leaders(topic)
+            raise RetriableError(reason) from error
+
+    def _forget_leaders(self, topic: str) -> None:
+        """Have the client learn who leads the topic's partitions now.
+
+        It does not by itself: after a broker's restart it would ask with the leaders' old epochs,
+        and be refused, for the minutes until its next regular look.
+        """
+        with contextlib.suppress(KafkaException):
+            self._client.list_topics(topic, _END_TIMEOUT)
 
     def _create(
         self, topic: str, partitions: int, replication_factor: int, settings: Mapping[str, str]
@@ -136,41 +172,56 @@ class TopicAdmin:
             replication_factor=replication_factor,
             config=dict(settings),
         )
-        deadline = time.monotonic() + _REQUEST_TIMEOUT
+        deadline = time.monotonic() + self._api_timeout
+        timeout = min(_REQUEST_TIMEOUT, self._api_timeout)
+        trouble = ""
         while True:
             try:
-                _result(self._client.create_topics([wanted])[topic], _REQUEST_TIMEOUT)
+                created = self._client.create_topics([wanted], request_timeout=timeout)
+                _result(created[topic], timeout)
                 log.info("Created topic %s", topic)
                 return True
             except (KafkaException, TimeoutError) as error:
-                code = _code(error)
+                code, reason = _code(error), self._reason(error)
                 if code in _PERHAPS_THERE:
                     return False
                 if code not in _WORTH_ANOTHER_TRY or time.monotonic() > deadline:
-                    raise ConnectError(
-                        f"Error while attempting to create/find topic(s) '{topic}': {_text(error)}"
-                    ) from error
-                log.warning("Topic %s could not be created yet: %s", topic, _text(error))
+                    raise _creation_error(topic, code, reason) from error
+                if reason != trouble:
+                    trouble = reason
+                    log.warning("Topic %s could not be created yet: %s", topic, reason)
                 time.sleep(_RETRY_PAUSE)
 
     def _cleanup_policy(self, topic: str) -> str | None:
         """Return the topic's cleanup policy, None if this worker may not know it."""
         resource = ConfigResource(ResourceType.TOPIC, topic)
-        deadline = time.monotonic() + _REQUEST_TIMEOUT
+        deadline = time.monotonic() + self._api_timeout
+        timeout = min(_REQUEST_TIMEOUT, self._api_timeout)
         while True:
             try:
-                answers = self._client.describe_configs([resource])
-                return _result(answers[resource], _REQUEST_TIMEOUT)["cleanup.policy"].value
+                answers = self._client.describe_configs([resource], request_timeout=timeout)
+                return _result(answers[resource], timeout)["cleanup.policy"].value
             except (KafkaException, TimeoutError) as error:
                 code = _code(error)
                 if code in _PERHAPS_THERE:
                     return None
                 # Another worker may be creating it at this moment, and no broker know it yet.
                 if code not in _WORTH_ANOTHER_TRY or time.monotonic() > deadline:
-                    raise ConnectError(
-                        f"Error while attempting to create/find topic(s) '{topic}': {_text(error)}"
-                    ) from error
+                    raise _creation_error(topic, code, self._reason(error)) from error
             time.sleep(_RETRY_PAUSE)
+
+
+def _creation_error(topic: str, code: int | None, reason: str) -> ConnectError:
+    """Return the error in Java's words, and for what may have many causes, which it is."""
+    if code in _TIMED_OUT:
+        return ConnectError(
+            f"Timed out while checking for or creating topic(s) '{topic}'. This could indicate a"
+            " connectivity issue, unavailable topic partitions, or if this is your first use of the"
+            " topic it may have taken too long to create."
+        )
+    if code in (KafkaError.INVALID_CONFIG, KafkaError.INVALID_REPLICATION_FACTOR):
+        return ConnectError(f"Unable to create topic(s) '{topic}': {reason}")
+    return ConnectError(f"Error while attempting to create/find topic(s) '{topic}': {reason}")
 
 
 #: Answers that leave it open whether the topic exists; the first read will tell.
@@ -180,6 +231,17 @@ _PERHAPS_THERE = frozenset(
         KafkaError.UNSUPPORTED_VERSION,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    }
+)
+_REFUSED = _PERHAPS_THERE - {KafkaError.TOPIC_ALREADY_EXISTS}
+#: None stands for our own patience.
+_TIMED_OUT = frozenset(
+    {
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001  # confluent-kafka's public names begin so
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        None,
     }
 )
 #: A cluster that is starting has too few brokers at first, and news of a topic takes its time.

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -21,17 +21,45 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from isthmus.api.errors import ConnectError
+from isthmus.api.errors import ConnectError, RetriableError
 from isthmus.kafka.admin import TopicAdmin
 
 log = logging.getLogger(__name__)
 
 _LOOKUP_TIMEOUT = 30.0
 _REQUEST_TIMEOUT = 10.0
-_START_ATTEMPTS_PAUSE = 0.5
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 10.0
+#: How long brokers may take to say where the topic ends when the log starts, as in Java.
+_FIRST_END_TIMEOUT = 15 * 60.0
 _CONSUME_MESSAGES = 500
+#: Batches that wait for the loop: a large topic must not pile up in memory.
+_MAX_BATCHES_UNDER_WAY = 4
 #: The reader looks this often whether it is to stop; a record that comes in wakes it at once.
 _POLL_SECONDS = 0.2
+#: An internal topic is small; its reader needs little memory, and to know where partitions end.
+_CONSUMER_FORCED: Mapping[str, Any] = {
+    "enable.partition.eof": True,
+    "fetch.queue.backoff.ms": 1,
+    "queued.max.messages.kbytes": 16_384,
+    "queued.min.messages": 1_000,
+}
+#: The end of a partition is told by a fetch that comes back empty. Whoever waits for the end behind
+#: the marker of a transaction, as an exactly-once leader writes it, waits for that.
+_CONSUMER_DEFAULTS: Mapping[str, Any] = {"fetch.wait.max.ms": 100}
+#: What brokers will say again, however often they are asked.
+_FINAL = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_EXCEPTION,
+    }
+)
 
 
 class LogRecord(NamedTuple):
@@ -57,8 +85,11 @@ class TopicLog(Protocol):
     async def send(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write records; returns when all are acknowledged. Concurrent calls keep their order.
 
+        Who is cancelled gives up waiting; the records may be written all the same.
+
         Raises:
-            ConnectError: Some could not be written.
+            RetriableError: Some could not be written, but may be another time.
+            ConnectError: Some never can.
         """
         ...
 
@@ -67,10 +98,18 @@ class TopicLog(Protocol):
         ...
 
     async def read_to_end(self) -> None:
-        """Return when all that is in the topic now has been given to `on_records`."""
+        """Return when all that is in the topic now has been given to `on_records`.
+
+        Takes as long as it takes; whoever calls sets a limit.
+        """
         ...
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """Stop reading and writing; whoever waits gets a ConnectError."""
+        ...
+
+
+DeliveryCallback: TypeAlias = Callable[[KafkaError | None, Message], None]
 
 
 class KafkaTopicLog:
@@ -79,6 +118,8 @@ class KafkaTopicLog:
     A consumer on a thread of its own reads all partitions from the beginning, and hands batches
     over to the loop. A producer on another thread writes. How far each partition was read is known
     on the loop, so to wait for one's own writes takes no question to the broker.
+
+    Brokers that go away and a topic that is made anew are logged and waited for.
     """
 
     def __init__(
@@ -93,11 +134,16 @@ class KafkaTopicLog:
         self._topic = topic
         self._admin = admin
         self._prepare = prepare
-        self._consumer_config = dict(consumer_config)
+        self._consumer_config = {**_CONSUMER_DEFAULTS, **consumer_config, **_CONSUMER_FORCED}
         self._producer_config = dict(producer_config)
         self._writer = ThreadPoolExecutor(1, f"{topic}-writer")
         self._questions = ThreadPoolExecutor(1, f"{topic}-ends")
         self._stopping = threading.Event()
+        self._room = threading.BoundedSemaphore(_MAX_BATCHES_UNDER_WAY)
+        self._asking = asyncio.Lock()
+        #: A question for the end that has not been asked yet: those who want to know share it.
+        self._next_end: asyncio.Task[dict[int, int]] | None = None
+        self._ends_asked: set[asyncio.Task[dict[int, int]]] = set()
         self._positions: dict[int, int] = {}
         self._waiting: list[tuple[Mapping[int, int], asyncio.Future[None]]] = []
         self._on_records: Callable[[Sequence[LogRecord]], None]
@@ -106,6 +152,13 @@ class KafkaTopicLog:
         self._reader: threading.Thread | None = None
 
     async def start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
+        try:
+            await self._start(on_records)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
         loop = asyncio.get_running_loop()
         self._on_records = on_records
         await loop.run_in_executor(self._writer, self._open)
@@ -113,12 +166,21 @@ class KafkaTopicLog:
             target=self._read, args=(loop,), name=f"{self._topic}-reader", daemon=True
         )
         self._reader.start()
-        await self.read_to_end()
+        try:
+            end = await asyncio.wait_for(self._end(), _FIRST_END_TIMEOUT)
+        except TimeoutError as error:
+            raise ConnectError(
+                f"topic {self._topic}: its end could not be found in time"
+            ) from error
+        await self._read_up_to(end)
 
     def _open(self) -> None:
         self._prepare()
-        self._producer = Producer(self._producer_config)
-        self._consumer = Consumer(self._consumer_config)
+        try:
+            self._producer = Producer(self._producer_config)
+            self._consumer = Consumer(self._consumer_config)
+        except (KafkaException, TypeError, ValueError) as error:
+            raise ConnectError(f"topic {self._topic}: no client could be made: {error}") from error
         partitions = self._partitions()
         self._positions = dict.fromkeys(partitions, 0)
         self._consumer.assign(
@@ -135,9 +197,11 @@ class KafkaTopicLog:
                 log.warning("Topic %s: no metadata yet: %s", self._topic, error)
             else:
                 found = metadata.topics[self._topic]
-                if found.error is None and found.partitions:
+                leaders = [partition.leader for partition in found.partitions.values()]
+                if found.error is None and leaders and min(leaders) >= 0:
                     return sorted(found.partitions)
-            time.sleep(_START_ATTEMPTS_PAUSE)
+            if self._stopping.wait(_FIRST_PAUSE):
+                break
         raise ConnectError(
             f"Could not look up partition metadata for topic '{self._topic}' in the allotted"
             " period. This could indicate a connectivity issue, unavailable topic partitions, or"
@@ -155,19 +219,33 @@ class KafkaTopicLog:
                 messages = [first, *self._consumer.consume(_CONSUME_MESSAGES, 0)]
             except KafkaException as error:
                 log.error("Topic %s cannot be read now: %s", self._topic, error)
-                self._stopping.wait(_START_ATTEMPTS_PAUSE)
+                self._stopping.wait(1.0)
                 continue
             batch, positions, errors = _sorted_out(messages)
             if errors and not failing:
                 log.warning("Topic %s cannot be read now: %s", self._topic, errors[0].str())
-            failing = bool(errors) and not batch
+            if failing and batch:
+                log.info("Topic %s is being read again", self._topic)
+            failing = (failing or bool(errors)) and not batch
+            if not self._make_room():
+                break
             try:
                 loop.call_soon_threadsafe(self._deliver, batch, positions)
             except RuntimeError:
                 break  # the loop has been closed; there is nobody to read for
         self._consumer.close()
 
+    def _make_room(self) -> bool:
+        """Wait until the loop has taken earlier batches; return False if it is to stop."""
+        while not self._room.acquire(timeout=_POLL_SECONDS):
+            if self._stopping.is_set():
+                return False
+        return True
+
     def _deliver(self, batch: list[LogRecord], positions: dict[int, int]) -> None:
+        self._room.release()
+        if self._stopping.is_set():
+            return
         if batch:
             try:
                 self._on_records(batch)
@@ -183,6 +261,8 @@ class KafkaTopicLog:
         return all(self._positions.get(number, 0) >= end for number, end in targets.items())
 
     async def _read_up_to(self, targets: Mapping[int, int]) -> None:
+        if self._stopping.is_set():
+            raise self._stopped()
         if not self._has_read(targets):
             waiting = asyncio.get_running_loop().create_future()
             self._waiting.append((targets, waiting))
@@ -192,9 +272,15 @@ class KafkaTopicLog:
         await self._sent(records)
 
     async def send_and_read(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
-        await self._read_up_to(await self._sent(records))
+        before = dict(self._positions)
+        ends = await self._sent(records)
+        # The brokers put the first of these records before what had been read already.
+        self._reread({n: end for n, end in ends.items() if end <= before.get(n, 0)}, before)
+        await self._read_up_to(ends)
 
     async def _sent(self, records: Sequence[tuple[bytes, bytes | None]]) -> dict[int, int]:
+        if self._stopping.is_set():
+            raise self._stopped()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._writer, self._send, list(records))
 
@@ -213,21 +299,88 @@ class KafkaTopicLog:
             elif number is not None and offset is not None:
                 ends[number] = max(ends.get(number, 0), offset + 1)
 
-        try:
-            for key, value in records:
-                self._producer.produce(self._topic, value, key, on_delivery=delivered)
-            while acknowledged < len(records) and not self._stopping.is_set():
-                self._producer.poll(0.1)
-        except (KafkaException, BufferError) as error:
-            raise ConnectError(f"topic {self._topic} could not be written: {error}") from error
-        if failures or acknowledged < len(records):
-            reason = failures[0].str() if failures else "the worker is stopping"
-            raise ConnectError(f"topic {self._topic} could not be written: {reason}")
+        produced = self._produce(records, delivered)
+        while acknowledged < produced:
+            if self._stopping.is_set():
+                raise self._stopped()
+            self._producer.poll(0.1)
+        if failures:
+            # One that is final decides: to repeat it all would never succeed.
+            final = [error for error in failures if error.code() in _FINAL or error.fatal()]
+            kind = ConnectError if final else RetriableError
+            reason = (final or failures)[0].str()
+            raise kind(f"topic {self._topic} could not be written: {reason}")
+        if produced < len(records):
+            raise RetriableError(f"topic {self._topic} could not be written: too much is waiting")
         return ends
 
+    def _produce(
+        self, records: Sequence[tuple[bytes, bytes | None]], delivered: DeliveryCallback
+    ) -> int:
+        """Give the records to the client; return how many it took, since it stops at an error."""
+        for produced, (key, value) in enumerate(records):
+            try:
+                self._producer.produce(self._topic, value, key, on_delivery=delivered)
+            except KafkaException as error:
+                reason = error.args[0]
+                kind = ConnectError if reason.code() in _FINAL else RetriableError
+                raise kind(
+                    f"topic {self._topic} could not be written: {reason.str()}, key={key!r}"
+                ) from error
+            except BufferError:
+                return produced
+        return len(records)
+
     async def read_to_end(self) -> None:
-        loop = asyncio.get_running_loop()
-        await self._read_up_to(await loop.run_in_executor(self._questions, self._ends))
+        await self._read_up_to(await self._end())
+
+    async def _end(self) -> dict[int, int]:
+        """Return the present end; those who ask before the question is put share the answer."""
+        if self._stopping.is_set():
+            raise self._stopped()
+        if self._next_end is None:
+            self._next_end = asyncio.create_task(self._ask(), name=f"end of {self._topic}")
+            self._ends_asked.add(self._next_end)
+            self._next_end.add_done_callback(self._answered)
+        shared = self._next_end
+        try:
+            return await asyncio.shield(shared)
+        except asyncio.CancelledError:
+            if shared.cancelled() and self._stopping.is_set():
+                raise self._stopped() from None
+            raise
+
+    async def _ask(self) -> dict[int, int]:
+        async with self._asking:
+            self._next_end = None  # who comes from now on may want what is written from now on
+            before = dict(self._positions)
+            loop = asyncio.get_running_loop()
+            ends = await loop.run_in_executor(self._questions, self._ends)
+        self._reread({n: end for n, end in ends.items() if end < before[n]}, before)
+        return ends
+
+    def _answered(self, question: "asyncio.Task[dict[int, int]]") -> None:
+        self._ends_asked.discard(question)
+        if not question.cancelled():
+            question.exception()  # all who asked may have given up
+
+    def _reread(self, ends: Mapping[int, int], before: Mapping[int, int]) -> None:
+        """Count partitions that end before what was read of them as not read at all.
+
+        The topic was deleted and made anew, or has lost records. The reader is told by the brokers
+        as well, and starts at the beginning, if it has not done so already.
+        """
+        for number, end in ends.items():
+            log.warning(
+                "Topic %s, partition %d ends at %d and had been read up to %d: it was made anew,"
+                " or has lost records",
+                self._topic,
+                number,
+                end,
+                before[number],
+            )
+            if self._positions[number] >= before[number]:
+                self._positions[number] = 0
 
     def _ends(self) -> dict[int, int]:
         """Return the present end of each partition, as an uncommitted reader sees it.
@@ -235,16 +388,28 @@ class KafkaTopicLog:
         Asked by the admin client: on the consumer's connection the broker would answer only after
         the fetch that waits there for something new.
         """
+        pause, trouble = _FIRST_PAUSE, ""
         while not self._stopping.is_set():
             try:
                 return self._admin.end_offsets(self._topic, list(self._positions))
-            except ConnectError as error:
-                log.warning("Topic %s: its end is not known yet: %s", self._topic, error)
-                self._stopping.wait(_START_ATTEMPTS_PAUSE)
-        raise ConnectError(f"topic {self._topic} is not read any more: the worker is stopping")
+            except RetriableError as error:
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.warning("Topic %s: its end is not known yet: %s", self._topic, trouble)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        raise self._stopped()
+
+    def _stopped(self) -> ConnectError:
+        return ConnectError(f"topic {self._topic} is not followed any more: the worker is stopping")
 
     async def stop(self) -> None:
         self._stopping.set()
+        for question in self._ends_asked:
+            question.cancel()
+        for _, waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(self._stopped())
         if self._reader is not None:
             await asyncio.to_thread(self._reader.join, 5.0)
         for executor in (self._writer, self._questions):
