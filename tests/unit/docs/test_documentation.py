@@ -14,6 +14,7 @@ _BASES = (_ROOT, _ROOT / "src" / "isthmus", _ROOT / "tests")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FILE = re.compile(r"`([\w.-]+/[\w./-]+\.(?:py|sh|tsv|properties|md))`")
 _CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -65,3 +66,13 @@ def test_the_page_of_settings_is_what_the_definitions_say() -> None:
     written = generate_configuration.PAGE.read_text(encoding="utf-8")
 
     assert written == generate_configuration.page(), "run: python docs/generate_configuration.py"
+
+
+def test_the_code_of_the_page_for_authors_is_that_of_the_examples() -> None:
+    text = (_ROOT / "docs" / "writing-connectors.md").read_text(encoding="utf-8")
+    examples = [file.read_text(encoding="utf-8") for file in (_ROOT / "examples").glob("*.py")]
+
+    shown = _PYTHON.findall(text)
+
+    assert len(shown) >= 5, "the page shows less code; has its form changed?"
+    assert [code for code in shown if not any(code in example for example in examples)] == []
