@@ -116,6 +116,15 @@ class Cluster:
         found = status["connector"] if task is None else status["tasks"][task]
         return self.worker(found["worker_id"])
 
+    def kill_task(self, name: str, task: int) -> int:
+        """Kill the process of a task as the kernel would; return its pid."""
+        worker = self.owner(name, task)
+        for pid in child_pids(worker.pid):
+            if psutil.Process(pid).cmdline()[0].startswith(f"isthmus: task {name}-{task}"):
+                psutil.Process(pid).kill()
+                return pid
+        raise AssertionError(f"no process of task {name}-{task} on {worker.name}")
+
     def expect_states(self, name: str, *states: str, timeout: float = 30.0) -> None:
         """Wait until connector and tasks are in these states, and on workers that run."""
         alive = {worker.worker_id for worker in self.running}
