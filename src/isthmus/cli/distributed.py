@@ -58,6 +58,12 @@ def _warn(config: WorkerConfig) -> None:
         log.warning("Unknown property %s is ignored%s", key, hint)
     for key, reason in config.ignored_keys():
         log.warning("Property %s is ignored: %s", key, reason)
+    if config.plugin_path:
+        paths = ",".join(config.plugin_path)
+        log.warning(
+            "Property plugin.path=%s has no effect yet: plugins are those of this environment",
+            paths,
+        )
 
 
 async def _run(config: WorkerConfig, fork_server: ForkServer) -> int:
