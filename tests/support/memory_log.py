@@ -22,6 +22,8 @@ class MemoryLog:
         self.records: list[Record] = list(records)
         #: What each call of `send` and `send_and_read` was given.
         self.sends: list[list[Record]] = []
+        #: "send" or "read" for each call that was made.
+        self.calls: list[str] = []
         self.fail_next = 0
         self.max_value = 2**63
         self._open = asyncio.Event()
@@ -48,6 +50,7 @@ class MemoryLog:
         self._deliver()
 
     async def send(self, records: Sequence[Record]) -> None:
+        self.calls.append("send")
         self.sends.append(list(records))
         await self._open.wait()
         if self.fail_next:
@@ -64,6 +67,7 @@ class MemoryLog:
         await self.send(records)
 
     async def read_to_end(self) -> None:
+        self.calls.append("read")
         await self._open.wait()
         self._deliver()
 

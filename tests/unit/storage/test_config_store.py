@@ -85,6 +85,7 @@ async def test_what_another_leader_wrote_is_read_before_tasks_are_written() -> N
 
     await store.put_task_configs("c", [{"k": "a"}])
 
+    assert log.calls == ["read", "send", "send"]
     assert store.snapshot().tasks("c") == [ConnectorTaskId("c", 0)]
 
 
