@@ -204,7 +204,10 @@ class Herder:
         if not self._settled:
             return False
         if self._staged:
-            await self._apply_staged()
+            try:
+                await self._apply_staged()
+            except ConnectError as error:
+                log.error("A change in the config topic could not be acted on: %s", error)
             return True
         if self.is_leader and self._protocol is ConnectProtocol.SESSIONED:
             return await self.leader.rotate_session_key_if_due()
@@ -229,6 +232,8 @@ class Herder:
         if self._protocol is ConnectProtocol.EAGER and self._assignment is not None:
             await self.work.stop_all()
             self._assignment = None
+        # What is joined with has been acted on: else it would be once more after the rebalance.
+        await self._apply_staged(joining=True)
         self.state = self.configs.snapshot()
         return WorkerState(
             self.url, self.state.offset, None if self._stopping else self._assignment
@@ -259,8 +264,13 @@ class Herder:
         )
         self.work.generation = generation
         self._member_id, self._protocol = member_id, protocol
-        await self.work.stop(revoked_work(assignment))
-        self._assignment = _merged(self._assignment, assignment)
+        if protocol is ConnectProtocol.EAGER:
+            # Not even when the group has just been downgraded may work go on that is others' now.
+            await self.work.stop(self.work.running - assigned_work(assignment))
+            self._assignment = assignment
+        else:
+            await self.work.stop(revoked_work(assignment))
+            self._assignment = _merged(self._assignment, assignment)
         self._settled = True
         await self._resolve_rebalance()
 
@@ -336,7 +346,7 @@ class Herder:
             pause = 0.0
         asyncio.get_running_loop().call_later(pause, self._rejoin, "trying again to read configs")
 
-    async def _apply_staged(self) -> None:
+    async def _apply_staged(self, *, joining: bool = False) -> None:
         """Act on what changed in the config topic since the last time."""
         if not self._staged:
             return
@@ -350,7 +360,7 @@ class Herder:
         await asyncio.gather(*(self.work.change_state(name) for name in todo.change_states))
         for request in staged.restarts.values():
             await self._restart_own_part(request)
-        if todo.rejoin:
+        if todo.rejoin and not joining:
             self._rejoin("connectors or task configs have changed")
 
     async def _restart_own_part(self, request: RestartRequest) -> None:

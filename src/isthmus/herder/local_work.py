@@ -97,11 +97,11 @@ class LocalWork:
     async def restart(self, work: Work) -> None:
         """Stop and start this work where it runs."""
         owned = work & self.running
+        await self.stop(owned)
         for name in sorted(owned.connectors):
             self._put_connector(name, State.RESTARTING)
         for task in sorted(owned.tasks):
             self._put_task(task, State.RESTARTING)
-        await self.stop(owned)
         await self.start(owned)
 
     async def restart_connector(self, name: str) -> None:
