@@ -116,22 +116,28 @@ class PluginDescriptor:
 class Plugins:
     """The plugins that a process can load. Java: Plugins.
 
-    Finding by a listed name and describing import nothing; `load` and `create` do. Loading is for
-    processes that run plugin code, never for the worker's.
+    Other packages' lists are read, which imports code of theirs, when they are first needed: not
+    for a full name that stands in `descriptors`. A package whose plugins cannot be listed is left
+    out with a line in the log. `load` and `create` import plugins. All of that is for processes
+    that run plugin code, never for the worker's.
     """
 
-    def __init__(self, descriptors: Iterable[PluginDescriptor]) -> None:
-        unique = dict.fromkeys(descriptors)
-        self._descriptors = sorted(unique, key=lambda d: (_ORDER.index(d.kind), d.class_name))
+    def __init__(
+        self, descriptors: Iterable[PluginDescriptor], entry_points: Iterable[EntryPoint] = ()
+    ) -> None:
+        self._known = _in_order(descriptors)
+        self._unread = tuple(entry_points)
 
     @classmethod
     def discover(cls) -> "Plugins":
-        """Return all plugins that the installed packages declare.
+        """Return all plugins that the installed packages declare; imports nothing of theirs."""
+        return cls(BUILT_IN, entry_points(group=ENTRY_POINT_GROUP))
 
-        A package whose plugins cannot be listed is left out with a line in the log.
-        """
-        found: list[PluginDescriptor] = list(BUILT_IN)
-        for entry_point in entry_points(group=ENTRY_POINT_GROUP):
+    @property
+    def _descriptors(self) -> Sequence[PluginDescriptor]:
+        unread, self._unread = self._unread, ()
+        found: list[PluginDescriptor] = []
+        for entry_point in unread:
             try:
                 found.extend(_descriptors_of(entry_point))
             except Exception:  # somebody else's module may raise anything when it is imported
@@ -140,15 +146,16 @@ class Plugins:
                     entry_point.name,
                     entry_point.value,
                 )
-        return cls(found)
+        if found:
+            self._known = _in_order([*self._known, *found])
+        return self._known
 
     def __iter__(self) -> Iterator[PluginDescriptor]:
         return iter(self._descriptors)
 
     def of(self, kinds: Kinds) -> list[PluginDescriptor]:
         """Return the plugins of these kinds, in Java's order."""
-        wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
-        return [descriptor for descriptor in self._descriptors if descriptor.kind in wanted]
+        return _of(kinds, self._descriptors)
 
     def find(self, kinds: Kinds, name: str) -> PluginDescriptor:
         """Return the plugin of one of these kinds that a config calls `name`.
@@ -159,10 +166,11 @@ class Plugins:
             PluginNotFoundError: There is none, or `name` is an alias of several.
         ConnectError: There is one that no list names, and its module cannot be imported.
         """
+        for candidates in (_of(kinds, self._known), self.of(kinds)):
+            full = [descriptor for descriptor in candidates if descriptor.is_called(name)]
+            if full:
+                return full[0]
         candidates = self.of(kinds)
-        full = [descriptor for descriptor in candidates if descriptor.is_called(name)]
-        if full:
-            return full[0]
         by_alias = {d.class_name: d for d in candidates if name in d.aliases}
         if len(by_alias) == 1:
             return next(iter(by_alias.values()))
@@ -202,6 +210,16 @@ class Plugins:
     def describe(self) -> list[dict[str, str]]:
         """Return what `GET /connector-plugins?connectorsOnly=false` lists, in its order."""
         return [_describe(descriptor) for descriptor in self._descriptors]
+
+
+def _in_order(descriptors: Iterable[PluginDescriptor]) -> Sequence[PluginDescriptor]:
+    unique = dict.fromkeys(descriptors)
+    return sorted(unique, key=lambda d: (_ORDER.index(d.kind), d.class_name))
+
+
+def _of(kinds: Kinds, descriptors: Iterable[PluginDescriptor]) -> list[PluginDescriptor]:
+    wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
+    return [descriptor for descriptor in descriptors if descriptor.kind in wanted]
 
 
 def _describe(descriptor: PluginDescriptor) -> dict[str, str]:

@@ -25,14 +25,13 @@ from isthmus.task.source import SourceRunner
 log = logging.getLogger(__name__)
 
 
-def run_child(connection: socket.socket) -> int:
+def run_child(connection: socket.socket, plugins: Plugins) -> int:
     """Do the job that comes first over the channel, and return this process's exit code."""
     link = Link(connection)
     job = link.receive_job()
     _print_by_lines()
     for logger, level in job.log_levels.items():
         logs.set_level(logger, level)
-    plugins = Plugins.discover()
     match job:
         case StartConnector():
             logs.set_process_context(f"{job.name}|worker")

@@ -24,16 +24,16 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
 from setproctitle import setproctitle
 
 from isthmus import logs
-from isthmus.api.errors import ConnectError
 from isthmus.channel import AnyMessage, Exited, Fork, Forked, FrameReader, Kill, encode
-from isthmus.plugins import BUILT_IN, Plugins
 from isthmus.task.child import run_child
+from isthmus.task.warm_up import warm_up
 
 log = logging.getLogger(__name__)
 
@@ -155,20 +155,6 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _preload() -> None:
-    """Import Isthmus's own plugins, which most children need and all may share.
-
-    Those of others are left to the children: what a foreign module does when it is imported, such
-    as starting a thread, may not survive a fork.
-    """
-    own = Plugins(BUILT_IN)
-    for descriptor in BUILT_IN:
-        try:
-            own.load(descriptor)
-        except ConnectError as error:
-            log.warning("%s; tried again when it is used", error)
-
-
 def main() -> None:
     """Serve the worker whose end of the channel is a descriptor on the command line."""
     descriptor, worker, path = sys.argv[1:]
@@ -181,11 +167,11 @@ def main() -> None:
     sys.path[:] = json.loads(path)
     setproctitle(f"isthmus: fork server of worker {worker}")
     logs.configure()
-    _preload()
+    run = partial(run_child, plugins=warm_up())
     # What lives now lives in all children for ever: out of the collector's sight it stays shared.
     gc.disable()
     gc.freeze()
-    ForkServer(socket.socket(fileno=int(descriptor)), run_child).serve()
+    ForkServer(socket.socket(fileno=int(descriptor)), run).serve()
 
 
 if __name__ == "__main__":
