@@ -1,12 +1,14 @@
-"""Commits source offsets through the worker. Java: OffsetStorageWriter, SourceTaskOffsetCommitter."""
+"""Commits source offsets through the worker, who owns the offsets topic.
+
+Java: OffsetStorageWriter, SourceTaskOffsetCommitter.
+"""
 
 import logging
 
 from isthmus.api.errors import ConnectError
-from isthmus.api.record import SourceBatch
 from isthmus.channel import WriteOffsets
 from isthmus.task.link import Link
-from isthmus.task.submitted import SubmittedOffsets, UncommittedOffsets
+from isthmus.task.submitted import SubmittedRecords
 
 log = logging.getLogger(__name__)
 
@@ -14,34 +16,29 @@ log = logging.getLogger(__name__)
 class OffsetCommitter:
     """Writes the offsets of what is in Kafka. For the task's thread."""
 
-    def __init__(self, connector: str, link: Link) -> None:
+    def __init__(self, link: Link, submitted: SubmittedRecords) -> None:
         self._link = link
-        self._submitted = SubmittedOffsets(connector)
-        self._uncommitted = UncommittedOffsets()
-
-    def submitted(self, batch: SourceBatch) -> None:
-        """Note a batch whose records were all given to the producer."""
-        self._submitted.add(batch)
+        self._submitted = submitted
+        #: What a commit has failed to write; newer offsets take the place of older ones.
+        self._waiting: dict[bytes, bytes | None] = {}
 
     def commit(self, timeout: float) -> bool:
-        """Write the offsets of all that was submitted; all of it must be in Kafka.
+        """Write all offsets that are safe now.
 
         Returns:
-            False if they could not be written now; the next commit tries again.
+            False if they could not be written in time; the next commit tries again.
+
+        Raises:
+            DataError: An offset is not a map from strings to primitive values.
         """
-        try:
-            self._uncommitted.add(self._submitted.take())
-        except ConnectError as error:
-            log.error("Offsets cannot be written as JSON, the commit is left out: %s", error)
-            return False
-        records = self._uncommitted.take()
-        if not records:
+        self._waiting.update(self._submitted.take_committable())
+        if not self._waiting:
             return True
         try:
-            self._link.ask(WriteOffsets(0, records), timeout)
+            self._link.ask(WriteOffsets(0, list(self._waiting.items())), timeout)
         except ConnectError as error:
             log.error("Offsets could not be committed, the next commit tries again: %s", error)
-            self._uncommitted.add(records)
             return False
-        log.debug("Committed the offsets of %d source partitions", len(records))
+        log.debug("Committed the offsets of %d source partitions", len(self._waiting))
+        self._waiting.clear()
         return True

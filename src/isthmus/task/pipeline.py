@@ -4,19 +4,21 @@
     out of Kafka    key, value and header converter, then transformations
 
 Each is a step from a batch to batches: a step may drop rows, and cuts a batch where topic or
-schema change. If anything fails in a batch, its records go through one by one, so that only the
-one that is wrong is skipped or fails the task. Java: TransformationChain and the conversion parts
-of the worker's tasks.
+schema change. If anything fails in a batch, its halves are tried, and theirs, down to the record
+that is wrong: only that one is skipped or fails the task. Java: TransformationChain and the
+conversion parts of the worker's tasks.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal, TypeVar, cast
 
 from isthmus.api.converter import Converter, HeaderConverter, Run
-from isthmus.api.record import Header, Headers, RecordBatch, SinkBatch, SourceBatch
-from isthmus.api.transformation import Predicate, Transformation
+from isthmus.api.errors import ConfigError, DataError
+from isthmus.api.record import Header, Headers, RecordBatch, SinkBatch, SinkRecord, SourceBatch
+from isthmus.api.transformation import Predicate
 from isthmus.config.connector import choose_converter
 from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import PluginKind, Plugins
@@ -40,7 +42,10 @@ class Pipeline:
     """The steps of one task. For the task's thread."""
 
     def __init__(
-        self, steps: Sequence[Step], errors: ErrorPolicy, closing: Iterable[Callable[[], None]]
+        self,
+        steps: Sequence[Step],
+        errors: ErrorPolicy,
+        closing: Iterable[Callable[[], None]] = (),
     ) -> None:
         self._steps = steps
         self._errors = errors
@@ -51,16 +56,20 @@ class Pipeline:
 
         Raises:
             ToleranceExceededError: A record failed, and may not be skipped.
+            TaskStoppedError: The task is to stop, and a record was to be tried again.
         """
+        if len(batch) == 1:
+            return self._convert_one(batch)
         try:
             batches = [batch]
             for step in self._steps:
                 batches = _applied(step, batches)
             return batches
         except Exception as error:  # noqa: BLE001  # whatever a plugin raises is for the policy
-            log.debug("A batch of %d failed, going through it one by one: %s", len(batch), error)
-        rows = (batch.rows(row, row + 1) for row in range(len(batch)))
-        return [converted for row in rows for converted in self._convert_one(row)]
+            log.debug("A batch of %d failed, halving it: %s", len(batch), error)
+        middle = len(batch) // 2
+        first, second = batch.rows(0, middle), batch.rows(middle, len(batch))
+        return [*self.convert(first), *self.convert(second)]
 
     def _convert_one(self, record: BatchT) -> list[BatchT]:
         batches: list[BatchT] = [record]
@@ -98,35 +107,64 @@ def source_pipeline(
         ConnectError: A plugin cannot be found, built or configured.
     """
     made = _Plugins(config, worker, plugins)
-    header, key, value = made.header_converter(), made.converter("key"), made.converter("value")
+    header, headers_by = made.header_converter()
+    key, keys_by = made.converter("key")
+    value, values_by = made.converter("value")
     steps = [
         *made.transformations(),
-        Step(Stage.HEADER_CONVERTER, _name(header), lambda batch: _headers_to_bytes(header, batch)),
-        Step(Stage.KEY_CONVERTER, _name(key), lambda batch: _keys_to_bytes(key, batch)),
-        Step(Stage.VALUE_CONVERTER, _name(value), lambda batch: _values_to_bytes(value, batch)),
+        Step(Stage.HEADER_CONVERTER, headers_by, partial(_headers_to_bytes, header)),
+        Step(Stage.KEY_CONVERTER, keys_by, partial(_keys_to_bytes, key)),
+        Step(Stage.VALUE_CONVERTER, values_by, partial(_values_to_bytes, value)),
     ]
     return Pipeline(steps, errors, made.closing)
 
 
+class SinkPipeline(Pipeline):
+    """The steps of a sink task, and the way back for a record that it cannot deliver."""
+
+    def __init__(self, made: "_Plugins", errors: ErrorPolicy) -> None:
+        self._key, keys_by = made.converter("key")
+        self._value, values_by = made.converter("value")
+        self._header, headers_by = made.header_converter()
+        headers = partial(_headers_from_bytes, self._header)
+        steps = [
+            Step(Stage.KEY_CONVERTER, keys_by, partial(_keys_from_bytes, self._key)),
+            Step(Stage.VALUE_CONVERTER, values_by, partial(_values_from_bytes, self._value)),
+            Step(Stage.HEADER_CONVERTER, headers_by, headers),
+            *made.transformations(),
+        ]
+        super().__init__(steps, errors, made.closing)
+
+    def to_bytes(self, record: SinkRecord) -> SinkBatch:
+        """Return the record as it may have been in Kafka.
+
+        Raises:
+            DataError: It is not what the converters can write.
+        """
+        topic = record.topic
+        raw = replace(
+            record,
+            key=self._key.from_connect(topic, record.key_schema, record.key),
+            key_schema=None,
+            value=self._value.from_connect(topic, record.value_schema, record.value),
+            value_schema=None,
+            headers=tuple(
+                Header(name, self._header.from_connect_header(topic, name, schema, value))
+                for name, value, schema in record.headers
+            ),
+        )
+        return SinkBatch.from_records([raw])[0]
+
+
 def sink_pipeline(
     config: Mapping[str, str | None], worker: WorkerConfig, plugins: Plugins, errors: ErrorPolicy
-) -> Pipeline:
+) -> SinkPipeline:
     """Return the steps of a sink task: bytes in, Connect data out.
 
     Raises:
         ConnectError: A plugin cannot be found, built or configured.
     """
-    made = _Plugins(config, worker, plugins)
-    header, key, value = made.header_converter(), made.converter("key"), made.converter("value")
-    steps = [
-        Step(Stage.KEY_CONVERTER, _name(key), lambda batch: _keys_from_bytes(key, batch)),
-        Step(Stage.VALUE_CONVERTER, _name(value), lambda batch: _values_from_bytes(value, batch)),
-        Step(
-            Stage.HEADER_CONVERTER, _name(header), lambda batch: _headers_from_bytes(header, batch)
-        ),
-        *made.transformations(),
-    ]
-    return Pipeline(steps, errors, made.closing)
+    return SinkPipeline(_Plugins(config, worker, plugins), errors)
 
 
 class _Plugins:
@@ -140,56 +178,53 @@ class _Plugins:
         self._plugins = plugins
         self.closing: list[Callable[[], None]] = []
 
-    def converter(self, side: str) -> Converter:
+    def converter(self, side: Literal["key", "value"]) -> tuple[Converter, str]:
         choice = choose_converter(
-            self._config,
-            self._worker,
-            "key.converter" if side == "key" else "value.converter",
+            self._config, self._worker, "key.converter" if side == "key" else "value.converter"
         )
-        converter: Converter = self._create(PluginKind.CONVERTER, choice.class_name)
-        options = {**choice.options, "converter.type": side}
-        converter.configure(options, is_key=side == "key")
-        self.closing.append(converter.close)
-        return converter
+        converter, name = self._create(PluginKind.CONVERTER, choice.class_name)
+        converter.configure({**choice.options, "converter.type": side}, is_key=side == "key")
+        return converter, name
 
-    def header_converter(self) -> HeaderConverter:
+    def header_converter(self) -> tuple[HeaderConverter, str]:
         choice = choose_converter(self._config, self._worker, "header.converter")
-        converter: HeaderConverter = self._create(PluginKind.HEADER_CONVERTER, choice.class_name)
+        converter, name = self._create(PluginKind.HEADER_CONVERTER, choice.class_name)
         converter.configure({**choice.options, "converter.type": "header"})
-        self.closing.append(converter.close)
-        return converter
+        return converter, name
 
     def transformations(self) -> list[Step]:
         return [self._transformation(alias) for alias in _aliases(self._config, "transforms")]
 
     def _transformation(self, alias: str) -> Step:
         options = _options(self._config, f"transforms.{alias}.")
-        transformation: Transformation = self._create(
-            PluginKind.TRANSFORMATION, options.pop("type", "")
-        )
+        transformation, name = self._create(PluginKind.TRANSFORMATION, options.pop("type", ""))
         predicate_alias = options.pop("predicate", None)
         negate = options.pop("negate", "false").strip().lower() == "true"
         transformation.configure(options)
-        self.closing.append(transformation.close)
-        apply = transformation.apply_batch
-        if predicate_alias:
-            predicate = self._predicate(predicate_alias)
-            unconditional = apply
+        if not predicate_alias:
+            return Step(Stage.TRANSFORMATION, name, transformation.apply_batch)
+        predicate = self._predicate(alias, predicate_alias.strip())
+        apply = partial(_apply_where, predicate, negate, transformation.apply_batch)
+        return Step(Stage.TRANSFORMATION, name, apply)
 
-            def apply(batch: RecordBatch) -> Sequence[RecordBatch]:
-                return _apply_where(predicate, negate, unconditional, batch)
-
-        return Step(Stage.TRANSFORMATION, _name(transformation), apply)
-
-    def _predicate(self, alias: str) -> Predicate:
+    def _predicate(self, transformation: str, alias: str) -> Predicate:
         options = _options(self._config, f"predicates.{alias}.")
-        predicate: Predicate = self._create(PluginKind.PREDICATE, options.pop("type", ""))
+        if "type" not in options:
+            raise ConfigError.invalid(
+                f"transforms.{transformation}.predicate",
+                alias,
+                f"there is no such predicate, expected predicates.{alias}.type to be set",
+            )
+        predicate, _ = self._create(PluginKind.PREDICATE, options.pop("type"))
         predicate.configure(options)
-        self.closing.append(predicate.close)
         return predicate
 
-    def _create(self, kind: PluginKind, class_name: str) -> Any:
-        return self._plugins.create(self._plugins.find(kind, class_name))
+    def _create(self, kind: PluginKind, class_name: str) -> tuple[Any, str]:
+        """Return a plugin that will be closed with the others, and its full name."""
+        descriptor = self._plugins.find(kind, class_name.strip())
+        plugin = self._plugins.create(descriptor)
+        self.closing.append(plugin.close)
+        return plugin, descriptor.class_name
 
 
 def _aliases(config: Mapping[str, str | None], key: str) -> list[str]:
@@ -204,10 +239,6 @@ def _options(config: Mapping[str, str | None], prefix: str) -> dict[str, str]:
     }
 
 
-def _name(plugin: object) -> str:
-    return f"{type(plugin).__module__}.{type(plugin).__qualname__}"
-
-
 def _apply_where(
     predicate: Predicate,
     negate: bool,
@@ -216,6 +247,7 @@ def _apply_where(
 ) -> Sequence[RecordBatch]:
     """Apply a transformation to the rows that a predicate chooses; all rows keep their order."""
     chosen = [test != negate for test in predicate.test_batch(batch)]
+    _require_all(predicate, len(chosen), batch)
     if all(chosen):
         return apply(batch)
     if not any(chosen):
@@ -233,15 +265,17 @@ def _apply_where(
 def _keys_to_bytes(converter: Converter, batch: SourceBatch) -> Sequence[SourceBatch]:
     keys = batch.keys
     if keys is None:
-        if batch.key_schema is None:
-            return (batch,)
-        keys = [None] * len(batch)
+        made = converter.from_connect(batch.topic, batch.key_schema, None)
+        keys = None if made is None else [made] * len(batch)
+        return (batch.replace(keys=keys, key_schema=None),)
     made = converter.from_connect_batch(batch.topic, batch.key_schema, keys)
+    _require_all(converter, len(made), batch)
     return (batch.replace(keys=made, key_schema=None),)
 
 
 def _values_to_bytes(converter: Converter, batch: SourceBatch) -> Sequence[SourceBatch]:
     made = converter.from_connect_batch(batch.topic, batch.value_schema, batch.values)
+    _require_all(converter, len(made), batch)
     return (batch.replace(values=made, value_schema=None),)
 
 
@@ -265,14 +299,25 @@ def _keys_from_bytes(converter: Converter, batch: SinkBatch) -> Sequence[SinkBat
         keys = None if value is None else [value] * len(batch)
         return (batch.replace(keys=keys, key_schema=schema),)
     runs = converter.to_connect_batch(batch.topic, batch.keys)
+    _require_all(converter, sum(len(run.values) for run in runs), batch)
     return [part.replace(keys=run.values, key_schema=run.schema) for part, run in _cut(batch, runs)]
 
 
 def _values_from_bytes(converter: Converter, batch: SinkBatch) -> Sequence[SinkBatch]:
     runs = converter.to_connect_batch(batch.topic, batch.values)
+    _require_all(converter, sum(len(run.values) for run in runs), batch)
     return [
         part.replace(values=run.values, value_schema=run.schema) for part, run in _cut(batch, runs)
     ]
+
+
+def _require_all(plugin: object, rows: int, batch: RecordBatch) -> None:
+    """Raise if a plugin's batch method has lost rows, which nobody else would notice."""
+    if rows != len(batch):
+        raise DataError(
+            f"{type(plugin).__module__}.{type(plugin).__qualname__} made {rows} rows of a batch of"
+            f" {len(batch)}"
+        )
 
 
 def _cut(batch: SinkBatch, runs: Sequence[Run]) -> Sequence[tuple[SinkBatch, Run]]:

@@ -1,49 +1,59 @@
 """The way out of Kafka, top to bottom: consume, convert, transform, put, commit.
 
-    consumer.consume()        messages of the assigned partitions
-    _batches()                one batch of raw bytes a partition
+    consumer.consume()        messages of the assigned partitions       subscription.py
+    raw_batches()             one batch of raw bytes a partition        consumed.py
     pipeline.convert()        converters, then transformations          pipeline.py
     task.put()                the connector's own code; may block
-    _commit()                 what `task.pre_commit` says is safe
+    _commit()                 what `task.pre_commit` says is safe       sink_offsets.py
 
 At least once: the offset of a record is committed only after it was put and `pre_commit` let it
 pass. Records that were filtered or skipped count as put.
+
+A `put` that takes longer than `max.poll.interval.ms` costs the task its partitions: they are lost,
+given out again, and records that were not committed come again. That is no failure, as in Java.
 """
 
+import gc
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from isthmus import logs
-from isthmus.api.errors import ConnectError, IllegalWorkerStateError, RetriableError
-from isthmus.api.record import Header, SinkBatch, SinkRecords
-from isthmus.api.task import ErrantRecordReporter, SinkTask
+from isthmus.api.errors import ConnectError, RetriableError
+from isthmus.api.record import SinkBatch, SinkRecords
+from isthmus.api.task import SinkTask
 from isthmus.channel import StartTask, State, StateChanged, TargetState, TopicsUsed
+from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import sink_consumer_config
-from isthmus.config.connector import sink_topics
+from isthmus.config.connector import SinkTopics, sink_topics
 from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import CONNECTORS, Plugins
-from isthmus.task.errors import ErrorPolicy
+from isthmus.task.consumed import key_of, positions, raw_batches
+from isthmus.task.dead_letters import DeadLetterQueue
+from isthmus.task.errant import ErrantRecords
+from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.link import Link
 from isthmus.task.pipeline import sink_pipeline
-from isthmus.task.reporters import reporters
+from isthmus.task.sink_context import WorkerSinkTaskContext
+from isthmus.task.sink_offsets import SinkOffsets
+from isthmus.task.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
 #: One wait for records; orders of the worker are looked at in between.
-_POLL_SECONDS = 0.1
-_DEFAULT_BACKOFF = 1.0
-_METADATA_TIMEOUT = 10.0
-_TIMESTAMP_TYPES = {0: "NoTimestampType", 1: "CreateTime", 2: "LogAppendTime"}
+_POLL_SECONDS: Final = 0.1
+_DEFAULT_BACKOFF: Final = 1.0
+#: Batches come and go by reference counting; a collection each 700 objects finds nothing.
+_GC_THRESHOLD: Final = 100_000
 #: What a consumer gets over by itself.
-_PASSING = frozenset(
+_PASSING: Final = frozenset(
     {
-        KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  # the group goes on without us: we rejoin
+        KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._TIMED_OUT,  # noqa: SLF001
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -61,38 +71,72 @@ class SinkRunner:
     def __init__(self, job: StartTask, link: Link, plugins: Plugins) -> None:
         worker = WorkerConfig.from_properties(job.worker_config)
         config = job.connector_config
+        worker.override_policy.check(config, ClientKind.CONSUMER)
         connector = plugins.create(plugins.find(CONNECTORS, config.get("connector.class") or ""))
         self._version: str = connector.version
         self._task: SinkTask = connector.task_class()()
         self._config = {key: value for key, value in job.config.items() if value is not None}
         self._link = link
-        name = f"{job.connector}-{job.task}"
-        self._errors = ErrorPolicy(config, reporters(name, config), link.stopping)
-        self._pipeline = sink_pipeline(config, worker, plugins, self._errors)
-        self._topics = sink_topics(config)
-        client = sink_consumer_config(worker, config, job.connector, job.task)
-        if client.ignored:
-            log.warning("Consumer settings without effect: %s", ", ".join(client.ignored))
-        self._most = client.max_poll_records
-        self._consumer = Consumer(
-            {
-                **client.settings,
-                "on_commit": self._committed,
-                "logger": logs.librdkafka_logger(),
-            }
-        )
-        self._context = _Context(self._consumer)
-        self._task.context = self._context
+        settings = ErrorSettings.from_config(config)
+        reporters = log_reporters(settings, f"{job.connector}-{job.task}")
+        self._dead_letters: DeadLetterQueue | None = None
+        if settings.dead_letter_topic:
+            self._dead_letters = DeadLetterQueue(settings, job, worker, link.stopping)
+            reporters.append(self._dead_letters)
+        errors = ErrorPolicy(settings, reporters, link.stopping)
+        self._pipeline = sink_pipeline(config, worker, plugins, errors)
+        self._errant = ErrantRecords(errors, self._pipeline.to_bytes) if reporters else None
+        self._task.context = self._context = WorkerSinkTaskContext(self._errant)
+        self._build_consumer(worker, job)
         self._interval = worker.offset_flush_interval
+        self._commit_timeout = worker.offset_flush_timeout
+        self._stop_timeout = min(worker.task_shutdown_graceful_timeout, self._commit_timeout)
         self._next_commit = time.monotonic() + self._interval
-        #: The offset after the last record put, and the one last committed, a partition.
-        self._current: dict[Key, int] = {}
-        self._last_committed: dict[Key, int] = {}
+        self._offsets = SinkOffsets()
+        #: What is to be put: more than one poll's only while the task cannot take it.
         self._pending: list[SinkBatch] = []
         self._retry_at: float | None = None
-        self._paused = False
+        self._is_paused = False
+        #: Partitions that the consumer has been told to leave alone.
+        self._left_alone: set[Key] = set()
+        #: Partitions given up within the running call of the consumer.
+        self._given_up: set[Key] = set()
         self._known_topics: set[str] = set()
         self._failure: Exception | None = None
+
+    def _build_consumer(self, worker: WorkerConfig, job: StartTask) -> None:
+        topics: SinkTopics = sink_topics(job.connector_config)
+        client = sink_consumer_config(worker, job.connector_config, job.connector, job.task)
+        if client.ignored:
+            log.warning("Consumer settings without effect: %s", ", ".join(client.ignored))
+        settings = dict(client.settings)
+        if topics.regex is not None:
+            # Else a topic that is deleted would be made again by those who still ask for it.
+            settings["allow.auto.create.topics"] = False
+        self._most = client.max_poll_records
+        self._reset = settings.get("auto.offset.reset")
+        # KIP-429: a rebalance tells only what has changed.
+        self._is_cooperative = (
+            settings.get("partition.assignment.strategy") == "cooperative-sticky"
+            or settings.get("group.protocol") == "consumer"
+        )
+        self._consumer = Consumer(
+            {
+                **settings,
+                "error_cb": self._client_failed,
+                "logger": logs.librdkafka_logger(),
+                "on_commit": self._committed,
+            }
+        )
+        refresh = int(settings.get("topic.metadata.refresh.interval.ms", 300_000)) / 1000
+        self._subscription = Subscription(
+            self._consumer,
+            topics,
+            refresh,
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._lost,
+        )
 
     def run(self) -> None:
         """Run the task to its end.
@@ -100,22 +144,20 @@ class SinkRunner:
         Raises:
             Exception: What made the task fail.
         """
+        gc.set_threshold(_GC_THRESHOLD, *gc.get_threshold()[1:])
         started = False
         try:
             if not self._wait_for_start():
                 return
             started = True
             self._task.start(self._config)
-            self._consumer.subscribe(
-                [f"^({self._topics.regex})$"] if self._topics.regex else [*self._topics.topics],
-                on_assign=self._assigned,
-                on_revoke=self._revoked,
-                on_lost=self._lost,
-            )
+            self._subscription.start()
             self._report(State.RUNNING)
             while not self._link.stopping.is_set():
                 self._follow_target_state()
                 self._iterate()
+        except TaskStoppedError:
+            log.debug("Told to stop amid records, which the next owner of this task reads again")
         finally:
             self._end(started=started)
 
@@ -128,322 +170,267 @@ class SinkRunner:
 
     def _follow_target_state(self) -> None:
         """Pause or resume. A paused task stays in its group and is given empty puts."""
-        paused = self._link.target_state is TargetState.PAUSED
-        if paused == self._paused:
-            return
-        self._paused = paused
-        if paused:
-            self._consumer.pause(self._consumer.assignment())
-            self._context.commit_requested = True
-        else:
-            self._resume()
-        self._report(State.PAUSED if paused else State.RUNNING)
-
-    def _resume(self) -> None:
-        wanted = [p for p in self._consumer.assignment() if _key(p) not in self._context.paused]
-        self._consumer.resume(wanted)
+        is_paused = self._link.target_state is TargetState.PAUSED
+        if is_paused != self._is_paused:
+            self._is_paused = is_paused
+            self._context.commit_requested |= is_paused
+            self._report(State.PAUSED if is_paused else State.RUNNING)
 
     def _iterate(self) -> None:
         """Commit if it is time, then consume once and put what came."""
-        now = time.monotonic()
-        if self._context.commit_requested or now >= self._next_commit:
-            self._context.commit_requested = False
-            self._commit(self._current, synchronous=False)
-            self._next_commit = now + self._interval
+        self._commit_if_due()
+        self._subscription.refresh()
         self._rewind()
-        messages = self._consume(self._wait_seconds(now))
+        self._pause_or_resume()
+        messages = self._consume(self._wait_seconds())
         if self._failure is not None:
             raise self._failure
-        for batch in self._batches(messages):
-            self._pending.extend(self._pipeline.convert(batch))
-            self._note(batch)
+        if messages:
+            self._convert(messages)
         self._put()
 
-    def _wait_seconds(self, now: float) -> float:
-        until = (
-            self._next_commit if self._retry_at is None else min(self._next_commit, self._retry_at)
-        )
-        return max(0.0, min(_POLL_SECONDS, until - now))
+    def _wait_seconds(self) -> float:
+        if self._retry_at is None:
+            return _POLL_SECONDS
+        return max(0.0, min(_POLL_SECONDS, self._retry_at - time.monotonic()))
 
     def _consume(self, wait: float) -> Sequence[Message]:
-        """Return the next messages; the first ends the wait, the others are taken along."""
+        """Return the next messages; the first ends the wait, the others are taken along.
+
+        A call of `consume` for all of them would wait until they are as many as it may return.
+        """
+        self._given_up.clear()
         first = self._consumer.poll(wait)
         if first is None:
             return ()
         messages = [first, *self._consumer.consume(self._most - 1, 0)]
-        failed = [message for message in messages if message.error() is not None]
-        for message in failed:
-            self._take_error(message)
-        return [m for m in messages if m.error() is None] if failed else messages
+        errors = list(filter(None, map(Message.error, messages)))
+        for error in errors:
+            if error.code() not in _PASSING:
+                raise ConnectError(f"Records cannot be consumed: {error.str()}")
+            log.warning("Nothing can be consumed now: %s", error.str())
+        if not errors and not self._given_up:
+            return messages
+        # A rebalance in between: another task may be reading these by now.
+        return [
+            message
+            for message in messages
+            if message.error() is None
+            and (message.topic(), message.partition()) not in self._given_up
+        ]
 
-    def _take_error(self, message: Message) -> None:
-        error = message.error()
-        assert error is not None
-        if error.code() not in _PASSING:
-            raise ConnectError(f"Records cannot be consumed: {error.str()}")
-        log.warning("Nothing can be consumed now: %s", error.str())
+    def _convert(self, messages: Sequence[Message]) -> None:
+        """Make the messages ready to be put, and remember how far we are.
 
-    def _batches(self, messages: Sequence[Message]) -> Iterator[SinkBatch]:
-        """Return the messages as batches of raw bytes, one for each run of a partition."""
-        if not messages:
-            return
-        if len(self._current) == 1:
-            yield _raw_batch(messages)
-            return
-        for _, run in groupby(messages, lambda message: (message.topic(), message.partition())):
-            yield _raw_batch([*run])
-
-    def _note(self, batch: SinkBatch) -> None:
-        """Remember how far we are; what the pipeline dropped or skipped is behind us as well."""
-        key = (batch.original_topic, batch.original_partition)
-        self._current[key] = batch.offsets[-1] + 1
-        if key[0] not in self._known_topics:
-            self._known_topics.add(key[0])
-            self._link.send(TopicsUsed([key[0]]))
+        What the pipeline dropped or skipped is behind us as well.
+        """
+        consumed = raw_batches(messages)
+        if self._errant is not None:
+            self._errant.keep(consumed)
+        for batch in consumed:
+            self._pending += self._pipeline.convert(batch)
+            self._offsets.consume(_origin(batch), batch.offsets[0], batch.offsets[-1])
+            if batch.topic not in self._known_topics:
+                self._known_topics.add(batch.topic)
+                self._link.send(TopicsUsed([batch.topic]))
 
     def _put(self) -> None:
-        """Give the task what is pending, perhaps nothing; keep it if the task cannot take it now."""
+        """Give the task what is pending, perhaps nothing; keep it if it cannot be taken now."""
         if self._retry_at is not None and time.monotonic() < self._retry_at:
             return
         try:
-            self._task.put(SinkRecords(self._pending))
+            self._task.put(SinkRecords([*self._pending]))
         except RetriableError as error:
-            delay = self._context.take_timeout() or _DEFAULT_BACKOFF
+            timeout = self._context.take_timeout()
+            delay = _DEFAULT_BACKOFF if timeout is None else timeout
             log.warning("The task could not take records, again in %.1f s: %s", delay, error)
             self._retry_at = time.monotonic() + delay
-            self._consumer.pause(self._consumer.assignment())
             return
-        except Exception:
-            log.error("Exiting WorkerSinkTask due to unrecoverable exception.")
-            raise
-        self._pending = []
-        if self._retry_at is not None:
-            self._retry_at = None
-            if not self._paused:
-                self._resume()
+        except Exception as error:
+            raise ConnectError("Exiting WorkerSinkTask due to unrecoverable exception.") from error
+        if self._errant is not None:
+            self._errant.raise_failure()
+        self._pending.clear()
+        self._retry_at = None
+        self._offsets.put()
+
+    def _wanted_alone(self) -> set[Key]:
+        """Return the partitions that are not to be read now.
+
+        While a put is to be tried again, and while the task is PAUSED, that is all of them: the
+        consumer is polled nevertheless, so that it stays in its group.
+        """
+        if self._is_paused or self._retry_at is not None:
+            return set(self._context.partitions)
+        return self._context.paused & self._context.partitions
+
+    def _pause_or_resume(self) -> None:
+        wanted = self._wanted_alone()
+        if wanted == self._left_alone:
+            return
+        mine = self._context.partitions
+        self._consumer.pause(_partitions(wanted - self._left_alone))
+        self._consumer.resume(_partitions((self._left_alone - wanted) & mine))
+        self._left_alone = wanted
 
     def _rewind(self) -> None:
+        """Read on where the task wants; for partitions that are somebody else's, not at all."""
         for key, offset in self._context.take_rewinds().items():
-            if key in self._context.assignment:
+            if key not in self._context.partitions:
+                continue
+            try:
                 self._consumer.seek(TopicPartition(*key, offset))
-                self._current[key] = offset
-                self._pending = [b for b in self._pending if _origin(b) != key]
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001
+                    raise
+                self._context.rewind({key: offset})  # it is only being assigned: try again later
+                continue
+            self._drop_pending({key})
+            self._offsets.start(key, offset)
 
-    def _commit(self, current: Mapping[Key, int], *, synchronous: bool) -> None:
-        """Commit what the task says is safe of these partitions."""
-        held_back = {_origin(batch) for batch in self._pending}
-        offsets = {key: offset for key, offset in current.items() if key not in held_back}
+    def _drop_pending(self, keys: set[Key]) -> None:
+        self._pending = [batch for batch in self._pending if _origin(batch) not in keys]
+
+    def _commit_if_due(self) -> None:
+        if self._offsets.is_committing(self._commit_timeout):
+            return
+        now = time.monotonic()
+        if self._context.commit_requested or now >= self._next_commit:
+            self._context.commit_requested = False
+            self._next_commit = now + self._interval
+            self._commit()
+
+    def _commit(self) -> None:
+        """Commit what is safe, without waiting for the answer."""
+        offered = self._offsets.of(self._context.partitions)
+        if not offered or not self._flush_dead_letters(self._commit_timeout):
+            return
         try:
-            safe = self._task.pre_commit(dict(offsets))
-        except Exception as error:
-            if synchronous:
-                log.exception("The last offsets could not be flushed")
-                return
-            log.error("Offsets could not be flushed; reading again from the last commit: %s", error)
-            self._back_to_last_commit(offsets)
+            safe = self._task.pre_commit(dict(offered))
+        except Exception:
+            log.exception("Offset commit failed, reading again from the last commit")
+            self._context.rewind(self._offsets.committed(offered))
             return
-        wanted = {
-            key: offset
-            for key, offset in (safe or {}).items()
-            if key in offsets and offset <= offsets[key] and self._last_committed.get(key) != offset
-        }
-        if not wanted:
+        offsets = self._offsets.committable(safe, offered)
+        if offsets:
+            self._offsets.send(offsets)
+            try:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+            except KafkaException as error:
+                self._offsets.answer(error.args[0], offsets)
+
+    def _commit_last(self, keys: Sequence[Key]) -> None:
+        """Commit what is safe of partitions that are about to be given up, and wait for it."""
+        offered = self._offsets.of(keys)
+        if not offered or not self._flush_dead_letters(self._stop_timeout):
             return
-        partitions = [TopicPartition(*key, offset) for key, offset in wanted.items()]
-        if synchronous:
-            self._consumer.commit(offsets=partitions, asynchronous=False)
-            self._last_committed.update(wanted)
-        else:
-            self._consumer.commit(offsets=partitions, asynchronous=True)
+        try:
+            safe = self._task.pre_commit(dict(offered))
+            offsets = self._offsets.committable(safe, offered)
+            if offsets:
+                self._offsets.send(offsets)
+                answered = self._consumer.commit(offsets=offsets, asynchronous=False)
+                self._offsets.answer(None, answered or ())
+        except Exception:
+            log.exception("The last offsets could not be committed: partitions=%s", keys)
 
-    def _back_to_last_commit(self, offsets: Mapping[Key, int]) -> None:
-        partitions = [TopicPartition(*key) for key in offsets]
-        for found in self._consumer.committed(partitions, _METADATA_TIMEOUT):
-            key = _key(found)
-            offset = found.offset if found.offset >= 0 else self._first_offset(found)
-            self._context.rewind({key: offset})
-        self._rewind()
-
-    def _first_offset(self, partition: TopicPartition) -> int:
-        return self._consumer.get_watermark_offsets(partition, timeout=_METADATA_TIMEOUT)[0]
+    def _flush_dead_letters(self, timeout: float) -> bool:
+        """Wait until skipped records are safe; without that their offsets must not be committed."""
+        if self._dead_letters is None or self._dead_letters.flush(timeout):
+            return True
+        log.error("Offsets are not committed now, since dead letters are not in Kafka yet")
+        return False
 
     def _committed(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Take the answer to a commit; called within `poll`."""
-        if error is not None:
-            log.error("Offsets could not be committed, the next commit tries again: %s", error)
-            return
-        for partition in partitions:
-            if partition.error is None and partition.offset >= 0:
-                self._last_committed[_key(partition)] = partition.offset
+        self._offsets.answer(error, partitions)
+
+    def _client_failed(self, error: KafkaError) -> None:
+        """Take what concerns the whole consumer; called within `poll`."""
+        if error.fatal() or error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001
+            text = f"The consumer cannot go on: {error.str()}"
+            self._failure = self._failure or ConnectError(text)
+        else:
+            log.warning("The consumer has trouble, and tries again: %s", error.str())
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Take new partitions; called within `poll`. Errors wait until `poll` has returned."""
-        keys = [_key(partition) for partition in partitions]
-        log.info("Assigned %s", keys)
-        self._context.partitions |= set(keys)
+        keys = [key_of(partition) for partition in partitions]
+        if not keys:
+            return
+        log.info("Assigned: partitions=%s", keys)
         try:
-            if keys:
-                self._task.open(keys)
-            if self._paused or self._retry_at is not None:
-                # The pause must follow the assignment, which else comes after this callback.
-                assign = consumer.incremental_assign if self._is_cooperative() else consumer.assign
-                assign(partitions)
-                consumer.pause(partitions)
+            starts = {key_of(p): p for p in positions(consumer, partitions, self._reset)}
+            self._context.partitions.update(keys)
+            self._task.open(keys)
+            for key, offset in self._context.take_rewinds().items():
+                if key in starts:
+                    starts[key].offset = offset
+                else:
+                    self._context.rewind({key: offset})
+            for key, start in starts.items():
+                if start.offset >= 0:
+                    self._offsets.start(key, start.offset)
+            # To be assigned here, since the library does it only after this callback.
+            assign = consumer.incremental_assign if self._is_cooperative else consumer.assign
+            assign(list(starts.values()))
+            # A pause outlives its assignment.
+            wanted = self._wanted_alone()
+            consumer.pause(_partitions(wanted.intersection(keys)))
+            consumer.resume(_partitions(set(keys) - wanted))
+            self._left_alone = (self._left_alone - set(keys)) | wanted.intersection(keys)
         except Exception as error:  # noqa: BLE001  # raised again outside the callback
             self._failure = self._failure or error
 
-    def _is_cooperative(self) -> bool:
-        return len(self._context.partitions) > 0 and bool(self._current)
-
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit and give partitions back; called within `poll` or `close`."""
-        keys = [_key(partition) for partition in partitions]
-        log.info("Revoked %s", keys)
-        self._give_up(keys, commit=True)
+        self._give_up([key_of(partition) for partition in partitions], commit=True)
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Give partitions up that are somebody else's by now; nothing may be committed."""
-        keys = [_key(partition) for partition in partitions]
-        log.warning("Lost %s", keys)
-        self._give_up(keys, commit=False)
+        self._give_up([key_of(partition) for partition in partitions], commit=False)
 
     def _give_up(self, keys: Sequence[Key], *, commit: bool) -> None:
         mine = [key for key in keys if key in self._context.partitions]
         if not mine:
             return
+        log.info("%s: partitions=%s", "Revoked" if commit else "Lost", mine)
+        self._given_up.update(mine)
+        if commit:
+            self._commit_last(mine)
         try:
-            if commit:
-                offsets = {key: self._current[key] for key in mine if key in self._current}
-                self._commit(offsets, synchronous=True)
-        except KafkaException as error:
-            log.error("The last offsets of %s could not be committed: %s", mine, error)
-        finally:
-            self._context.partitions -= set(mine)
-            self._context.paused -= set(mine)
-            self._pending = [b for b in self._pending if _origin(b) not in mine]
-            for key in mine:
-                self._current.pop(key, None)
-                self._last_committed.pop(key, None)
-            try:
-                self._task.close(mine)
-            except Exception as error:  # noqa: BLE001  # raised again outside the callback
-                self._failure = self._failure or error
+            self._task.close(mine)
+        except Exception as error:
+            log.exception("The task could not close partitions: %s", mine)
+            self._failure = self._failure or error
+        self._context.partitions.difference_update(mine)
+        self._context.paused.difference_update(mine)
+        self._left_alone.difference_update(mine)
+        self._drop_pending(set(mine))
+        for key in mine:
+            self._offsets.forget(key)
 
     def _end(self, *, started: bool) -> None:
         """Commit what is safe, and let everything go; also after a failure."""
-        try:
-            self._give_up(sorted(self._context.partitions), commit=True)
-            if started:
-                self._task.stop()
-        except Exception:
-            log.exception("The task could not be stopped in order")
-        finally:
-            self._pipeline.close()
-            self._consumer.close()
+        self._give_up(sorted(self._context.partitions), commit=True)
+        steps = [self._pipeline.close, self._consumer.close]
+        if started:
+            steps.insert(0, self._task.stop)
+        if self._dead_letters is not None:
+            steps.append(self._dead_letters.close)
+        for step in steps:
+            try:
+                step()
+            except Exception:
+                log.exception("The task could not be stopped in order")
 
     def _report(self, state: State) -> None:
         self._link.send(StateChanged(state, None, self._version))
-
-
-class _Context:
-    """What the task may ask for (SinkTaskContext)."""
-
-    def __init__(self, consumer: Consumer) -> None:
-        self.partitions: set[Key] = set()
-        self.paused: set[Key] = set()
-        self.commit_requested = False
-        self._consumer = consumer
-        self._rewinds: dict[Key, int] = {}
-        self._timeout: float | None = None
-
-    @property
-    def assignment(self) -> frozenset[Key]:
-        return frozenset(self.partitions)
-
-    @property
-    def errant_record_reporter(self) -> ErrantRecordReporter | None:
-        return None
-
-    def rewind(self, offsets: Mapping[Key, int]) -> None:
-        self._rewinds.update(offsets)
-
-    def take_rewinds(self) -> dict[Key, int]:
-        rewinds, self._rewinds = self._rewinds, {}
-        return rewinds
-
-    def timeout(self, seconds: float) -> None:
-        self._timeout = seconds
-
-    def take_timeout(self) -> float | None:
-        timeout, self._timeout = self._timeout, None
-        return timeout
-
-    def pause(self, *partitions: Key) -> None:
-        self._require_assigned(partitions, "pause")
-        self.paused.update(partitions)
-        self._consumer.pause([TopicPartition(*partition) for partition in partitions])
-
-    def resume(self, *partitions: Key) -> None:
-        self._require_assigned(partitions, "resume")
-        self.paused.difference_update(partitions)
-        self._consumer.resume([TopicPartition(*partition) for partition in partitions])
-
-    def _require_assigned(self, partitions: Sequence[Key], verb: str) -> None:
-        if not self.partitions.issuperset(partitions):
-            raise IllegalWorkerStateError(
-                f"SinkTasks may not {verb} partitions that are not currently assigned to them."
-            )
-
-    def request_commit(self) -> None:
-        self.commit_requested = True
-
-
-class _Timestamps(Sequence[int | None]):
-    """The timestamps of messages, read only if somebody wants them."""
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self._messages = messages
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return _Timestamps(self._messages[index])
-        kind, timestamp = self._messages[index].timestamp()
-        return timestamp if kind else None
-
-
-def _raw_batch(messages: Sequence[Message]) -> SinkBatch:
-    """Return messages of one partition as a batch of the bytes they hold."""
-    first = messages[0]
-    topic, partition = first.topic(), first.partition()
-    assert topic is not None
-    assert partition is not None
-    keys = [message.key() for message in messages]
-    headers = [message.headers() for message in messages]
-    has_headers = headers.count(None) != len(headers)
-    return SinkBatch(
-        topic=topic,
-        partition=partition,
-        values=[message.value() for message in messages],
-        keys=None if keys.count(None) == len(keys) else keys,
-        timestamps=_Timestamps(messages),
-        headers=[_raw_headers(found) for found in headers] if has_headers else None,
-        offsets=[message.offset() for message in messages],
-        timestamp_type=_TIMESTAMP_TYPES.get(first.timestamp()[0], "CreateTime"),
-        original_topic=topic,
-        original_partition=partition,
-    )
-
-
-def _raw_headers(found: Any) -> tuple[Header, ...]:
-    return tuple(Header(key, data) for key, data in found or ())
 
 
 def _origin(batch: SinkBatch) -> Key:
     return batch.original_topic, batch.original_partition
 
 
-def _key(partition: TopicPartition) -> Key:
-    return partition.topic, partition.partition
+def _partitions(keys: set[Key]) -> list[TopicPartition]:
+    return [TopicPartition(*key) for key in keys]
