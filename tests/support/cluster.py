@@ -175,5 +175,11 @@ def file_source(file: Path, topic: str, **more: str) -> dict[str, str]:
 
 
 def file_sink(file: Path, topic: str, **more: str) -> dict[str, str]:
+    """Return the config of a file sink whose consumer group is its topic's alone.
+
+    Clusters of several tests share a broker: a sink of the same name that was killed in an earlier
+    test would hold its group up until its session has ended.
+    """
     config = {"connector.class": "FileStreamSink", "file": str(file), "topics": topic}
+    config["consumer.override.group.id"] = f"readers-of-{topic}"
     return {**config, **{key.replace("_", "."): value for key, value in more.items()}}
