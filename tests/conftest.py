@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.support.broker import bootstrap_servers, topic
 
 __all__ = ["bootstrap_servers", "topic"]

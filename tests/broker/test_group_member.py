@@ -13,13 +13,13 @@ from typing import Any
 import kafka.admin
 import pytest
 from kafka.consumer import KafkaConsumer
-from tests.support.connect_proxy import ConnectProxy
 
 from isthmus.channel import ConnectorTaskId
 from isthmus.group.leader import Leader
 from isthmus.group.member import GroupMember
 from isthmus.group.membership import Election, GroupSettings
 from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
+from tests.support.connect_proxy import ConnectProxy
 
 # kafka-python 3.0.12 leaves the socket of a connection that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(r"ignore:unclosed <socket.*'0\.0\.0\.0':ResourceWarning")

@@ -329,6 +329,28 @@ def test_partitions_that_the_task_pauses_wait(
     sink.until_put("a", "b")
 
 
+def test_a_put_that_outlasts_the_poll_interval_costs_partitions_but_does_not_fail_the_task(
+    topic: str, script: Script, start: Start, write: Callable[..., None]
+) -> None:
+    def sleep_once(records: SinkRecords) -> None:
+        if len(records) and not script.closed and not script.records:
+            time.sleep(7.5)
+
+    script.on_put = sleep_once
+    write("a")
+    sink = start(
+        **{
+            "consumer.override.max.poll.interval.ms": "6000",
+            "consumer.override.session.timeout.ms": "6000",
+        }
+    )
+
+    sink.until(lambda: script.opened == [(topic, 0), (topic, 0)], 30)
+
+    assert script.closed == [(topic, 0)]
+    assert set(script.values) == {"a"}  # once or twice: nothing was committed of what was lost
+
+
 @pytest.mark.parametrize("assignor", ["RangeAssignor", "CooperativeStickyAssignor"])
 def test_partitions_move_to_a_second_task_without_a_loss(
     assignor: str,

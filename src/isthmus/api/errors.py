@@ -1,5 +1,7 @@
 """Errors that plugins raise and the runtime understands."""
 
+from typing import cast
+
 
 class ConnectError(Exception):
     """Something went wrong in Connect; a task that raises it fails. Java: ConnectException."""
@@ -47,5 +49,5 @@ def _java_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"[{', '.join(_java_text(item) for item in value)}]"  # pyright: ignore[reportUnknownVariableType]
+        return f"[{', '.join(map(_java_text, cast('list[object]', value)))}]"
     return str(value)

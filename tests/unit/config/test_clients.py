@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
-from tests.unit.config.workers import worker
 
 from isthmus.api.errors import ConfigError
 from isthmus.config.client_keys import COUNTERPARTS, ClientKind
@@ -21,6 +20,7 @@ from isthmus.config.clients import (
     source_producer_config,
 )
 from isthmus.config.worker import Store
+from tests.unit.config.workers import worker
 
 with warnings.catch_warnings():
     # kafka-python reads its schemas in a way that Python 3.11 calls deprecated.

@@ -1,6 +1,4 @@
 import pytest
-from tests.unit.config.plugins import FewPlugins
-from tests.unit.config.workers import worker
 
 from isthmus.api.config_def import (
     CaseInsensitiveValidString,
@@ -25,6 +23,8 @@ from isthmus.config.connector import (
     validate_no_nulls,
     validate_sink,
 )
+from tests.unit.config.plugins import FewPlugins
+from tests.unit.config.workers import worker
 
 _MINIMUM = {"name": "archive", "connector.class": "FileStreamSink"}
 _JSON = "org.apache.kafka.connect.json.JsonConverter"

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.config.workers import MINIMUM, worker
 
 from isthmus.api.errors import ConfigError
 from isthmus.config.properties import read_properties
 from isthmus.config.rest_def import HeaderRule, Listener, parse_header_rules
 from isthmus.config.worker import WorkerConfig
+from tests.unit.config.workers import MINIMUM, worker
 
 _SAMPLE = Path(__file__).parents[3] / "config" / "connect-distributed.properties"
 

@@ -1,10 +1,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.unit.rest.running_server import LOCAL, RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus.rest.config import RestConfig
+from tests.unit.rest.running_server import LOCAL, RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.rest.scripted_herder import ScriptedHerder
-
 from isthmus.config.rest_def import Listener
 from isthmus.rest.config import RestConfig
 from isthmus.rest.server import RestServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 LOCAL = Listener("http", "127.0.0.1", 0)
 

@@ -1,8 +1,8 @@
 import pytest
-from tests.unit.rest.running_server import RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus.rest.bodies import UnreadableBodyError, read_config, read_offsets
+from tests.unit.rest.running_server import RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 
 def test_scalars_in_a_config_become_text_as_they_were_written(

@@ -2,8 +2,6 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
-from tests.unit.rest.running_server import RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder, info, not_found, status
 
 from isthmus.channel import ConnectorTaskId, State, TargetState
 from isthmus.herder.errors import AlreadyExistsError, NotFoundError, RebalanceNeededError
@@ -16,6 +14,8 @@ from isthmus.herder.views import (
     TaskState,
 )
 from isthmus.storage.config_store import RestartRequest
+from tests.unit.rest.running_server import RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder, info, not_found, status
 
 
 def test_connectors_are_listed_by_name(server: RunningServer) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from tests.unit.rest.running_server import LOCAL, Reply, RunningServer
-from tests.unit.rest.scripted_herder import info
 
 from isthmus.herder.errors import (
     ConflictError,
@@ -20,6 +18,8 @@ from isthmus.herder.views import Created
 from isthmus.rest.client import RestClient
 from isthmus.rest.config import RestConfig
 from isthmus.storage.config_store import RestartRequest
+from tests.unit.rest.running_server import LOCAL, Reply, RunningServer
+from tests.unit.rest.scripted_herder import info
 
 KEY = bytes(range(32))
 

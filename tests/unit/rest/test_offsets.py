@@ -1,9 +1,9 @@
 import pytest
-from tests.unit.rest.running_server import RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus.herder.errors import BadRequestError
 from isthmus.herder.views import ConnectorOffset
+from tests.unit.rest.running_server import RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 
 def test_offsets_are_shown(server: RunningServer) -> None:

@@ -1,9 +1,9 @@
 import pytest
-from tests.unit.rest.running_server import RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus.api.errors import ConnectError
 from isthmus.herder.errors import BadRequestError, NotFoundError
+from tests.unit.rest.running_server import RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 VALIDATE = "/connector-plugins/{}/config/validate"
 

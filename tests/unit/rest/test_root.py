@@ -1,11 +1,11 @@
 from collections.abc import Callable
 
 import pytest
-from tests.unit.rest.running_server import LOCAL, RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus import CONNECT_VERSION
 from isthmus.rest.config import RestConfig
+from tests.unit.rest.running_server import LOCAL, RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 Start = Callable[[RestConfig], RunningServer]
 

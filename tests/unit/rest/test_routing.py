@@ -1,4 +1,5 @@
 import pytest
+
 from tests.unit.rest.running_server import RunningServer
 from tests.unit.rest.scripted_herder import ScriptedHerder
 

@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.unit.rest.running_server import LOCAL, RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder, info
 
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.config.rest_def import HeaderRule, Listener
@@ -19,6 +17,8 @@ from isthmus.herder.views import Created
 from isthmus.rest.config import RestConfig
 from isthmus.rest.middleware import access_log
 from isthmus.rest.server import RestServer
+from tests.unit.rest.running_server import LOCAL, RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder, info
 
 Start = Callable[[RestConfig], RunningServer]
 

@@ -1,6 +1,4 @@
 import pytest
-from tests.unit.rest.running_server import Reply, RunningServer
-from tests.unit.rest.scripted_herder import ScriptedHerder
 
 from isthmus.herder.errors import BadRequestError
 from isthmus.herder.signature import (
@@ -10,6 +8,8 @@ from isthmus.herder.signature import (
     SignatureRules,
     Signer,
 )
+from tests.unit.rest.running_server import Reply, RunningServer
+from tests.unit.rest.scripted_herder import ScriptedHerder
 
 KEY = bytes(range(32))
 BODY = '[{"task.class":"x","n":null}]'
