@@ -117,6 +117,17 @@ def test_nothing_is_lost_or_repeated_by_a_stop_in_the_middle(
     assert values(bootstrap_servers, topic) == list(range(taken))
 
 
+def test_records_keep_their_order_when_the_producer_has_no_room(
+    bootstrap_servers: str, topic: str, feed: Feed
+) -> None:
+    with source(bootstrap_servers, topic, producer_override_buffer_memory="20000") as task:
+        feed.give(batch(topic, range(20_000)))
+        last = [({"file": "a"}, {"position": 19_999})]
+        task.expect("offsets", lambda: task.worker.offset_list, last)
+
+    assert values(bootstrap_servers, topic) == list(range(20_000))
+
+
 def test_everything_that_was_sent_by_a_stop_is_delivered_and_committed(
     bootstrap_servers: str, topic: str, feed: Feed
 ) -> None:

@@ -3,7 +3,11 @@
 A batch as the task polled it is one entry. Entries of a source partition stand in a queue, and an
 entry is settled once Kafka has acknowledged all its records and all entries before it are settled.
 The offset to commit is that of the last settled entry; records of other source partitions hold
-nothing up. A callback a record costs 0.2 µs, which is less than what a batch of columns saves.
+nothing up.
+
+Measured, records of 100 bytes: the callback takes 0.3 to 0.5 µs a record, with which a task submits
+0.5 to 0.8 million a second. A barrier instead (callbacks for errors only, commit when nothing is
+under way) saves that, but one partition without a leader then stops all others.
 """
 
 from collections import deque
