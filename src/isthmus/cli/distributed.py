@@ -7,6 +7,7 @@ Whatever ends it does so in one line that says why.
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import signal
 import sys
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     fork_server = ForkServer()
     fork_server.start()
     logs.configure(in_background=True)
+    faulthandler.register(signal.SIGQUIT, all_threads=True)  # as a JVM prints its threads
     try:
         log.info("Isthmus %s, as Kafka Connect %s", __version__, CONNECT_VERSION)
         config = WorkerConfig.from_properties(read_properties(Path(given[0])))
@@ -58,12 +60,18 @@ def _warn(config: WorkerConfig) -> None:
         log.warning("Unknown property %s is ignored%s", key, hint)
     for key, reason in config.ignored_keys():
         log.warning("Property %s is ignored: %s", key, reason)
-    if config.plugin_path:
-        paths = ",".join(config.plugin_path)
-        log.warning(
-            "Property plugin.path=%s has no effect yet: plugins are those of this environment",
-            paths,
-        )
+    for key, value in _without_effect(config).items():
+        log.warning("Property %s=%s has no effect yet", key, value)
+
+
+def _without_effect(config: WorkerConfig) -> dict[str, str]:
+    """Return the properties that ask for what this worker cannot do yet."""
+    asked = {
+        "plugin.path": bool(config.plugin_path),
+        "rest.extension.classes": bool(config.rest_extension_classes),
+        "exactly.once.source.support": config.exactly_once_source_support != "disabled",
+    }
+    return {key: config.originals[key] for key, is_asked in asked.items() if is_asked}
 
 
 async def _run(config: WorkerConfig, fork_server: ForkServer) -> int:
