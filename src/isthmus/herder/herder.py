@@ -97,6 +97,7 @@ class Herder:
         self._first_round = asyncio.Event()
         self._stopping = False
         self._halted = False
+        self._takes_turns = False
 
     def attach(self, work: LocalWork) -> None:
         """Give the herder what it leads; once, before `run`."""
@@ -170,14 +171,21 @@ class Herder:
         self.state = self.configs.snapshot()
         self._started.set()
         self.stages.begin("ensuring membership in the cluster")
-        while not self._halted:
-            if await self.turns.take_group_turn() or await self._advance():
-                continue
-            # Requests go on while a rebalance is under way: what they write is staged, and many
-            # new connectors then share the next rebalance. Java makes each wait for its own.
-            if self._assignment is not None and await self.turns.take_request_turn():
-                continue
-            await self.turns.wait(self._seconds_to_next_duty())
+        self._takes_turns = True
+        try:
+            while not self._halted:
+                await self._take_turn()
+        finally:
+            self._takes_turns = False
+
+    async def _take_turn(self) -> None:
+        if await self.turns.take_group_turn() or await self._advance():
+            return
+        # Requests go on while a rebalance is under way: what they write is staged, and many new
+        # connectors then share the next rebalance. Java makes each wait for its own.
+        if self._assignment is not None and await self.turns.take_request_turn():
+            return
+        await self.turns.wait(self._seconds_to_next_duty())
 
     async def stop_work(self) -> None:
         """Refuse requests, and end all work in order; the group gives it to others after that.
@@ -188,7 +196,10 @@ class Herder:
         self.stages.begin("shutting down")
         self._stopping = True
         self.turns.close_requests()
-        await self.turns.of_group(self.work.stop_all)
+        if self._takes_turns:
+            await self.turns.of_group(self.work.stop_all)
+        else:  # `run` has failed, and nobody else touches the work any more
+            await self.work.stop_all()
         await self.statuses.flush()
 
     def halt(self) -> None:

@@ -260,3 +260,14 @@ async def test_a_stopping_worker_refuses_requests_and_offers_nothing(bench: Benc
     assert (await bench.herder.prepare_join()).allocation is None
     with pytest.raises(RestError, match="Worker is shutting down"):
         await bench.herder.request(bench.herder.current)
+
+
+async def test_work_can_be_stopped_after_the_herder_has_failed(bench: Bench) -> None:
+    await bench.create()
+    await bench.join(bench.assignment(connectors=("c",)))
+    bench.herder.halt()
+    await bench.settle()
+
+    await asyncio.wait_for(bench.herder.stop_work(), 5)
+
+    assert bench.work.notes[-1] == "stop c"
