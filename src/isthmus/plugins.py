@@ -166,10 +166,9 @@ class Plugins:
             PluginNotFoundError: There is none, or `name` is an alias of several.
         ConnectError: There is one that no list names, and its module cannot be imported.
         """
-        for candidates in (_of(kinds, self._known), self.of(kinds)):
-            full = [descriptor for descriptor in candidates if descriptor.is_called(name)]
-            if full:
-                return full[0]
+        full = _called(name, _of(kinds, self._known)) or _called(name, self.of(kinds))
+        if full is not None:
+            return full
         candidates = self.of(kinds)
         by_alias = {d.class_name: d for d in candidates if name in d.aliases}
         if len(by_alias) == 1:
@@ -220,6 +219,10 @@ def _in_order(descriptors: Iterable[PluginDescriptor]) -> Sequence[PluginDescrip
 def _of(kinds: Kinds, descriptors: Iterable[PluginDescriptor]) -> list[PluginDescriptor]:
     wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
     return [descriptor for descriptor in descriptors if descriptor.kind in wanted]
+
+
+def _called(name: str, descriptors: Iterable[PluginDescriptor]) -> PluginDescriptor | None:
+    return next((descriptor for descriptor in descriptors if descriptor.is_called(name)), None)
 
 
 def _describe(descriptor: PluginDescriptor) -> dict[str, str]:

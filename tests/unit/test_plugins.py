@@ -232,3 +232,15 @@ def test_a_broken_package_costs_only_its_own_plugins(
 
     assert len(Plugins.discover().describe()) == len(BUILT_IN)
     assert "Plugins left out: entry_point=test" in caplog.text
+
+
+def test_the_full_name_of_a_built_in_plugin_is_found_without_the_code_of_other_packages(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(monkeypatch, ImportError("no driver"))
+    plugins = Plugins.discover()
+
+    assert plugins.find(CONNECTORS, FILE_SOURCE).class_name == FILE_SOURCE
+    assert not caplog.records
+    assert plugins.find(CONNECTORS, "FileStreamSource").class_name == FILE_SOURCE
+    assert "Plugins left out: entry_point=test" in caplog.text

@@ -1,9 +1,7 @@
 """A child's life: receive a job, do it, report its end, exit."""
 
-import io
 import logging
 import socket
-import sys
 import traceback
 
 from isthmus import logs
@@ -29,7 +27,6 @@ def run_child(connection: socket.socket, plugins: Plugins) -> int:
     """Do the job that comes first over the channel, and return this process's exit code."""
     link = Link(connection)
     job = link.receive_job()
-    _print_by_lines()
     for logger, level in job.log_levels.items():
         logs.set_level(logger, level)
     match job:
@@ -61,10 +58,3 @@ def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
         log.warning("Task %s-%d failed while stopping", job.connector, job.task, exc_info=True)
     link.send(StateChanged(State.UNASSIGNED))
     return 0
-
-
-def _print_by_lines() -> None:
-    """Have what plugins print appear when it is printed, among the lines of the log."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")

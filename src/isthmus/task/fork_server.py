@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import faulthandler
 import gc
+import io
 import json
 import logging
 import os
@@ -155,6 +156,13 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def _print_by_lines() -> None:
+    """Have what plugins print appear when it is printed, among the lines of the log."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
 def main() -> None:
     """Serve the worker whose end of the channel is a descriptor on the command line."""
     descriptor, worker, path = sys.argv[1:]
@@ -167,6 +175,7 @@ def main() -> None:
     sys.path[:] = json.loads(path)
     setproctitle(f"isthmus: fork server of worker {worker}")
     logs.configure()
+    _print_by_lines()
     run = partial(run_child, plugins=warm_up())
     # What lives now lives in all children for ever: out of the collector's sight it stays shared.
     gc.disable()
