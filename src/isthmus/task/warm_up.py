@@ -3,7 +3,8 @@
 A page of memory is shared until somebody writes to it. What every child would import, build or
 initialize by itself is therefore done here once, as far as it imports nothing of others, opens
 nothing, and leaves no thread: what a foreign module does when it is imported may not survive a
-fork. Measured, in private memory: 2.1 MB for each child, and for a task 0.9 MB besides.
+fork. Measured with 50 of each, in private memory: a connector's child has 3.4 MB instead of 4.9, a
+task's 5.6 instead of 7.9.
 """
 
 import logging
