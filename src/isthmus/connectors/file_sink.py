@@ -16,7 +16,7 @@ from isthmus import CONNECT_VERSION
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.connector import SinkConnector
 from isthmus.api.errors import ConnectError
-from isthmus.api.java_text import java_text
+from isthmus.api.java_text import java_text, java_texts
 from isthmus.api.record import SinkBatch, SinkRecords
 from isthmus.api.schema import Schema
 from isthmus.api.task import SinkTask
@@ -115,7 +115,9 @@ def _lines(batch: SinkBatch) -> bytes:
     try:
         text = "\n".join(batch.values)
     except TypeError:  # some value is not a string
-        return b"".join(_line(value, batch.value_schema) for value in batch.values)
+        if bytes in set(map(type, batch.values)):
+            return b"".join(_line(value, batch.value_schema) for value in batch.values)
+        text = "\n".join(java_texts(batch.values, batch.value_schema))
     # Half of a surrogate pair is the only text without a UTF-8 form; Java writes `?` as well.
     return text.encode("utf-8", "replace") + b"\n"
 
