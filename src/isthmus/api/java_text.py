@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import chain
+from operator import methodcaller
 from typing import Any, Final
 
 from isthmus.api.schema import Schema, Type
@@ -25,7 +26,7 @@ _EPOCH: Final = date(1970, 1, 1)
 #: The types whose `str` is Java's text; bool, a subclass of int, is none.
 _PLAIN: Final = frozenset((str, int))
 _TEXT: Final = frozenset((str,))
-_MEMBERS: Final[Callable[[dict[str, Any]], Iterable[Any]]] = dict.values
+_MEMBERS: Final = methodcaller("values")
 _FLOAT32: Final = struct.Struct(">f")
 
 #: What errors call Python's types, in the words of those who know Java's.
