@@ -214,3 +214,14 @@ def test_a_stop_while_the_broker_is_away_ends_soon(cluster: Cluster, tmp_path: P
     assert worker.stop() == 0
 
     assert time.monotonic() - began < 10
+
+
+def test_sigquit_prints_where_all_threads_are_and_the_worker_goes_on(cluster: Cluster) -> None:
+    cluster.start(1)
+    worker = cluster.workers[0]
+
+    worker.send(signal.SIGQUIT)
+
+    expect("the stacks", lambda: "most recent call first" in worker.log.read_text())
+    assert cluster.request("GET", "/health")[0] == 200
+    cluster.stop()
