@@ -303,56 +303,60 @@ def _define_chains(definition: ConfigDef) -> None:
     )
 
 
+#: Key, type, default, validator, width, display name and documentation.
+_ERROR_KEYS: Final[tuple[tuple[str, Type, object, Validator | None, Width, str, str], ...]] = (
+    (
+        "errors.retry.timeout",
+        Type.LONG,
+        0,
+        None,
+        Width.MEDIUM,
+        "Retry Timeout for Errors",
+        "For how many milliseconds a failed operation is tried again; 0 not at all, -1 for ever.",
+    ),
+    (
+        "errors.retry.delay.max.ms",
+        Type.LONG,
+        60000,
+        None,
+        Width.MEDIUM,
+        "Maximum Delay Between Retries for Errors",
+        "The longest pause between two attempts.",
+    ),
+    (
+        "errors.tolerance",
+        Type.STRING,
+        "none",
+        ValidString("none", "all"),
+        Width.SHORT,
+        "Error Tolerance",
+        "Whether a record that fails ends the task (none) or is skipped (all).",
+    ),
+    (
+        "errors.log.enable",
+        Type.BOOLEAN,
+        False,
+        None,
+        Width.SHORT,
+        "Log Errors",
+        "Whether each record that fails is logged.",
+    ),
+    (
+        "errors.log.include.messages",
+        Type.BOOLEAN,
+        False,
+        None,
+        Width.SHORT,
+        "Log Error Details",
+        "Whether the record itself is logged too.",
+    ),
+)
+
+
 def _define_errors(definition: ConfigDef) -> None:
-    rows: tuple[tuple[str, Type, object, Validator | None, Width, str, str], ...] = (
-        (
-            "errors.retry.timeout",
-            Type.LONG,
-            0,
-            None,
-            Width.MEDIUM,
-            "Retry Timeout for Errors",
-            "For how many milliseconds a failed operation is tried again; 0 not at all, -1 for"
-            " ever.",
-        ),
-        (
-            "errors.retry.delay.max.ms",
-            Type.LONG,
-            60000,
-            None,
-            Width.MEDIUM,
-            "Maximum Delay Between Retries for Errors",
-            "The longest pause between two attempts.",
-        ),
-        (
-            "errors.tolerance",
-            Type.STRING,
-            "none",
-            ValidString("none", "all"),
-            Width.SHORT,
-            "Error Tolerance",
-            "Whether a record that fails ends the task (none) or is skipped (all).",
-        ),
-        (
-            "errors.log.enable",
-            Type.BOOLEAN,
-            False,
-            None,
-            Width.SHORT,
-            "Log Errors",
-            "Whether each record that fails is logged.",
-        ),
-        (
-            "errors.log.include.messages",
-            Type.BOOLEAN,
-            False,
-            None,
-            Width.SHORT,
-            "Log Error Details",
-            "Whether the record itself is logged too.",
-        ),
-    )
-    for order, (name, type_, default, validator, width, display_name, text) in enumerate(rows, 1):
+    for order, (name, type_, default, validator, width, display_name, text) in enumerate(
+        _ERROR_KEYS, 1
+    ):
         definition.define(
             name,
             type_,

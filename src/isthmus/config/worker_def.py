@@ -213,8 +213,7 @@ def _define_metrics(definition: ConfigDef) -> None:
         "org.apache.kafka.common.metrics.JmxReporter",
         validator=ValidList(),
         importance=Importance.LOW,
-        documentation="Classes that report the metrics of a Java worker. This worker serves its"
-        " metrics at /metrics whatever is named here.",
+        documentation="Classes that report the metrics of a Java worker; none is loaded here.",
     )
 
 
@@ -263,6 +262,10 @@ def _define_group(definition: ConfigDef) -> None:
         definition.define(
             name, Type.INT, default, importance=Importance.MEDIUM, documentation=documentation
         )
+    _define_protocol(definition)
+
+
+def _define_protocol(definition: ConfigDef) -> None:
     definition.define(
         "connect.protocol",
         Type.STRING,

@@ -363,15 +363,15 @@ class Herder:
             return
         staged, self._staged = self._staged, Staged()
         before, self.state = self.state, self.configs.snapshot()
-        todo = changes(staged, before, self.state, self.work.running)
-        if todo.stop_tasks:
-            await self.work.stop(Work(tasks=todo.stop_tasks))
-        for name in todo.restart_connectors:
+        decided = changes(staged, before, self.state, self.work.running)
+        if decided.stop_tasks:
+            await self.work.stop(Work(tasks=decided.stop_tasks))
+        for name in decided.restart_connectors:
             await self.work.restart_connector(name)
-        await asyncio.gather(*(self.work.change_state(name) for name in todo.change_states))
+        await asyncio.gather(*(self.work.change_state(name) for name in decided.change_states))
         for request in staged.restarts.values():
             await self._restart_own_part(request)
-        if todo.rejoin and not joining:
+        if decided.rejoin and not joining:
             self._rejoin("connectors or task configs have changed")
 
     async def _restart_own_part(self, request: RestartRequest) -> None:
