@@ -81,6 +81,12 @@ def children(but: Collection[int] = ()) -> list[str]:
     return [f"{process.pid} {process.status()}" for process in below if process.pid not in but]
 
 
+def own_processes() -> list[psutil.Process]:
+    """Return those below this process that are the worker's, and not the session's broker."""
+    below = psutil.Process().children(recursive=True)
+    return [process for process in below if "".join(process.cmdline()).startswith("isthmus:")]
+
+
 def source_config(**settings: str) -> dict[str, str | None]:
     renamed = {key.replace("_", "."): value for key, value in settings.items()}
     return {"name": "numbers", "connector.class": SOURCE, **renamed}
@@ -317,7 +323,7 @@ async def test_a_task_is_deaf_to_ctrl_c_and_sigterm_which_are_the_workers_to_hea
     await listener.state(TASK_0, State.RUNNING)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        for process in psutil.Process().children(recursive=True):
+        for process in own_processes():
             process.send_signal(number)
     await worker.change_state("numbers", TargetState.PAUSED)
 
@@ -453,8 +459,7 @@ async def test_processes_are_named_after_what_they_do(
     await start_task(worker)
     await listener.state(TASK_0, State.RUNNING)
 
-    lines = {" ".join(p.cmdline()).strip() for p in psutil.Process().children(recursive=True)}
-    titles = {line for line in lines if line.startswith("isthmus:")}
+    titles = {" ".join(process.cmdline()).strip() for process in own_processes()}
 
     assert titles == {
         f"isthmus: fork server of worker {os.getpid()}",
