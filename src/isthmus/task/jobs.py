@@ -15,8 +15,8 @@ from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.channel import Reply, RunPluginJob
 from isthmus.config.infos import config_key_info
 from isthmus.plugins import CONNECTORS, PluginDescriptor, PluginKind, PluginNotFoundError, Plugins
+from isthmus.plugins.versions import VersionRange
 from isthmus.task.validation import Catalog, framework_def, validate_config
-from isthmus.task.versions import VersionRange
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from isthmus.config.connector_def import connector_config_def, sink_config_def, 
 from isthmus.config.infos import Info, config_infos, extend_infos
 from isthmus.config.override_policy import build_override_policy, clients_used
 from isthmus.plugins import CONNECTORS, PluginDescriptor, PluginKind, PluginNotFoundError, Plugins
-from isthmus.task.versions import VersionRange
+from isthmus.plugins.versions import VersionRange
 
 log = logging.getLogger(__name__)
 

@@ -210,7 +210,7 @@ def declare(monkeypatch: pytest.MonkeyPatch, declared: object) -> None:
         assert group == "isthmus.plugins"
         return [Entry(declared)]
 
-    monkeypatch.setattr("isthmus.plugins.entry_points", entry_points)
+    monkeypatch.setattr("isthmus.plugins.loading.entry_points", entry_points)
 
 
 @pytest.mark.parametrize(

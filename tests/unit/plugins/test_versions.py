@@ -1,7 +1,7 @@
 import pytest
 
 from isthmus.api.errors import ConnectError
-from isthmus.task.versions import VersionRange
+from isthmus.plugins.versions import VersionRange
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", "latest"])

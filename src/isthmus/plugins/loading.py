@@ -15,40 +15,27 @@ A name in a config may be any of
 
 import importlib
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
-from isthmus import CONNECT_VERSION
 from isthmus.api.connector import SinkConnector, SourceConnector
 from isthmus.api.converter import Converter, HeaderConverter
 from isthmus.api.errors import ConnectError
 from isthmus.api.transformation import Predicate, Transformation
+from isthmus.plugins.built_in import BUILT_IN
+from isthmus.plugins.descriptor import (
+    CONNECTORS,
+    UNDEFINED_VERSION,
+    Kinds,
+    PluginDescriptor,
+    PluginKind,
+)
 
 ENTRY_POINT_GROUP: Final = "isthmus.plugins"
 
-#: The version of a plugin that does not say one; the REST API leaves it out.
-UNDEFINED_VERSION: Final = "undefined"
-
 log = logging.getLogger(__name__)
 
-
-class PluginKind(StrEnum):
-    """What a plugin is for, in the order in which lists show them. Java: PluginType."""
-
-    SINK = "sink"
-    SOURCE = "source"
-    TRANSFORMATION = "transformation"
-    PREDICATE = "predicate"
-    CONVERTER = "converter"
-    HEADER_CONVERTER = "header_converter"
-
-
-Kinds: TypeAlias = PluginKind | Collection[PluginKind]
-
-CONNECTORS: Final = (PluginKind.SINK, PluginKind.SOURCE)
 _ORDER: Final = list(PluginKind)
 
 _BASES: Final[Mapping[PluginKind, type]] = {
@@ -60,57 +47,9 @@ _BASES: Final[Mapping[PluginKind, type]] = {
     PluginKind.HEADER_CONVERTER: HeaderConverter,
 }
 
-#: The ends of class names that an alias may leave out. Most converters are of both kinds.
-_SUFFIXES: Final[Mapping[PluginKind, Sequence[str]]] = {
-    PluginKind.SINK: ("Connector",),
-    PluginKind.SOURCE: ("Connector",),
-    PluginKind.TRANSFORMATION: ("Transformation",),
-    PluginKind.PREDICATE: ("Predicate",),
-    PluginKind.CONVERTER: ("Converter",),
-    PluginKind.HEADER_CONVERTER: ("HeaderConverter", "Converter"),
-}
-
 
 class PluginNotFoundError(ConnectError):
     """No plugin has this name, or more than one."""
-
-
-@dataclass(frozen=True, slots=True)
-class PluginDescriptor:
-    """One plugin by name; nothing is imported for it. Java: PluginDesc."""
-
-    #: What configs and the REST API call it: Java's full name where it replaces a Java class.
-    class_name: str
-    kind: PluginKind
-    #: Where the class is: `module:Class`.
-    python_class: str
-    version: str = UNDEFINED_VERSION
-    #: What the class is called with: one class may stand for both `Cast$Key` and `Cast$Value`.
-    arguments: tuple[Any, ...] = ()
-
-    @property
-    def simple_name(self) -> str:
-        """The class name without its package."""
-        return self.class_name.rpartition(".")[2]
-
-    @property
-    def aliases(self) -> frozenset[str]:
-        """The short names: `FileStreamSourceConnector` and `FileStreamSource`."""
-        name = self.simple_name
-        pruned = {name.removesuffix(suffix) for suffix in _SUFFIXES[self.kind]}
-        return frozenset({name, *pruned} - {""})
-
-    def is_called(self, name: str) -> bool:
-        """Return whether `name` is this plugin's full name, in Java's or Python's spelling."""
-        return name in {self.class_name, self.python_class, self.python_class.replace(":", ".")}
-
-    def __str__(self) -> str:
-        """Return Java's text, which clients get to see when a connector is not found."""
-        return (
-            f"PluginDesc{{klass=class {self.class_name}, name='{self.class_name}',"
-            f" version='{self.version}', encodedVersion={self.version}, type={self.kind},"
-            f" typeName='{self.kind}', location='classpath'}}"
-        )
 
 
 class Plugins:
@@ -331,46 +270,3 @@ def _are_connectors(kinds: Kinds) -> bool:
 
 def _listed(descriptors: Iterable[PluginDescriptor]) -> str:
     return ", ".join(map(str, sorted(descriptors, key=lambda d: d.class_name)))
-
-
-def _built_in(kind: PluginKind, java_class: str, python_class: str) -> PluginDescriptor:
-    return PluginDescriptor(
-        class_name=f"org.apache.kafka.connect.{java_class}",
-        kind=kind,
-        python_class=f"isthmus.{python_class}",
-        version=CONNECT_VERSION,
-    )
-
-
-_CONVERTERS: Final = (
-    ("converters.BooleanConverter", "converters.boolean:BooleanConverter"),
-    ("converters.ByteArrayConverter", "converters.byte_array:ByteArrayConverter"),
-    ("converters.DoubleConverter", "converters.numbers:DoubleConverter"),
-    ("converters.FloatConverter", "converters.numbers:FloatConverter"),
-    ("converters.IntegerConverter", "converters.numbers:IntegerConverter"),
-    ("converters.LongConverter", "converters.numbers:LongConverter"),
-    ("converters.ShortConverter", "converters.numbers:ShortConverter"),
-    ("json.JsonConverter", "converters.json:JsonConverter"),
-    ("storage.StringConverter", "converters.string:StringConverter"),
-)
-
-#: Isthmus's own plugins, under the names of the Java classes that they replace.
-BUILT_IN: Final[Sequence[PluginDescriptor]] = (
-    _built_in(
-        PluginKind.SINK,
-        "file.FileStreamSinkConnector",
-        "connectors.file_sink:FileStreamSinkConnector",
-    ),
-    _built_in(
-        PluginKind.SOURCE,
-        "file.FileStreamSourceConnector",
-        "connectors.file_source:FileStreamSourceConnector",
-    ),
-    *(_built_in(PluginKind.CONVERTER, *names) for names in _CONVERTERS),
-    *(_built_in(PluginKind.HEADER_CONVERTER, *names) for names in _CONVERTERS),
-    _built_in(
-        PluginKind.HEADER_CONVERTER,
-        "storage.SimpleHeaderConverter",
-        "converters.simple_header:SimpleHeaderConverter",
-    ),
-)
