@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -75,17 +75,25 @@ def last_lines(path: Path) -> str:
 class ServerProcess:
     """A server that somebody else wrote, as our child. For one thread, which must outlive it."""
 
-    def __init__(self, name: str, command: Sequence[str], output: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        output: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Prepare, start nothing.
 
         Args:
             name: What errors call it.
             command: The program and its arguments.
             output: The file to which everything it prints is added.
+            environment: Its variables; None for ours.
         """
         self.name = name
         self.output = output
         self._command = command
+        self._environment = None if environment is None else dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -107,6 +115,7 @@ class ServerProcess:
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

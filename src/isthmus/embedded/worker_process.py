@@ -18,14 +18,21 @@ from isthmus.embedded.process import ServerProcess, free_port, last_lines
 class WorkerProcess:
     """One worker, started as a user starts it: by a properties file. For one thread."""
 
-    def __init__(self, directory: Path, name: str, properties: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        properties: Mapping[str, str],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare, start nothing; `environment` None means ours."""
         self.name = name
         self.port = free_port()
         self.log = directory / f"{name}.log"
         self._properties_file = directory / f"{name}.properties"
         self._properties = {"listeners": f"http://127.0.0.1:{self.port}", **properties}
         command = [sys.executable, "-m", "isthmus.cli.distributed", str(self._properties_file)]
-        self._process = ServerProcess(name, command, self.log)
+        self._process = ServerProcess(name, command, self.log, environment)
         self._http = urllib3.PoolManager(retries=False)
 
     @property
