@@ -3,8 +3,8 @@
 A message is a msgspec struct, sent as MessagePack behind a four-byte big-endian length over a
 Unix stream socket. Three conversations use it:
 
-    worker → fork server    `Fork` with the child's end of a socket pair; later perhaps `Kill`;
-                            back: `Forked`, then `Exited`
+    worker → fork server    `Fork` with the child's end of a socket pair; later perhaps `Kill`; now
+                            and then `RenewLease`; back: `Forked`, then `Exited`
     worker → child          first a job (`StartConnector`, `StartTask`, `RunPluginJob`), then orders
     child → worker          `StateChanged` and the other reports, and its own requests
 
@@ -61,10 +61,14 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Fork(Message, frozen=True):
-    """Worker → fork server, with one file descriptor attached: the child's end of its channel."""
+    """Worker → fork server, with one file descriptor attached: the child's end of its channel.
+
+    A `leased` child may run no longer than the worker's lease: see `RenewLease`.
+    """
 
     child: int
     title: str
+    leased: bool
 
 
 class Forked(Message, frozen=True):
@@ -78,11 +82,13 @@ class Exited(Message, frozen=True):
     """Fork server → worker: `exit_code` is as `subprocess` has it, negative for a signal.
 
     `error` is set instead when the process could not be forked; there is then no `Forked`.
+    `lease_over` says that the fork server killed it because the lease was over.
     """
 
     child: int
     exit_code: int
     error: str = ""
+    lease_over: bool = False
 
 
 class Kill(Message, frozen=True):
@@ -93,6 +99,16 @@ class Kill(Message, frozen=True):
     """
 
     child: int
+
+
+class RenewLease(Message, frozen=True):
+    """Worker → fork server: connectors and tasks are this worker's until then, for all it knows.
+
+    `until` is a moment of the machine's monotonic clock, which all its processes share. Who hears
+    no more of the worker has all of them killed at that moment: others will be given their work.
+    """
+
+    until: float
 
 
 class StartConnector(Message, frozen=True):
@@ -214,6 +230,7 @@ AnyMessage: TypeAlias = (
     | Forked
     | Exited
     | Kill
+    | RenewLease
     | StartConnector
     | StartTask
     | RunPluginJob

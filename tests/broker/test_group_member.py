@@ -59,6 +59,7 @@ class Worker:
     protocol: ConnectProtocol | None = None
     joins: int = 0
     slow_join: float = 0.0
+    lease_until: float = 0.0
     trouble: list[Exception] = field(default_factory=list[Exception])
     #: All workers of a group: what one starts, no other may run.
     peers: Sequence["Worker"] = ()
@@ -92,6 +93,9 @@ class Worker:
         self.last, self.protocol = assignment, protocol
         self.joins += 1
         self.events.append(f"joined {generation} {member_id}")
+
+    def session_renewed(self, until: float) -> None:
+        self.lease_until = until
 
     async def coordinator_lost(self) -> None:
         self.events.append("lost")

@@ -468,9 +468,47 @@ async def test_processes_are_named_after_what_they_do(
     }
 
 
+async def test_connectors_and_tasks_end_with_the_lease_and_say_nothing_of_it(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(behave="stop=hang"), TargetState.STARTED)
+    await start_task(worker, behave="task.poll=spin")
+    await listener.state(TASK_0, State.RUNNING)
+    pids = list(worker.pids().values())
+    assert len(pids) == 2
+
+    worker.renew_lease(time.monotonic() + 0.1)
+    worker.renew_lease(time.monotonic() + 0.5)
+    await asyncio.sleep(0.3)
+    assert all(map(psutil.pid_exists, pids)), "the first lease ended them, and not the second"
+    await eventually(lambda: not any(map(psutil.pid_exists, pids)), 1.0, lambda: children())
+    begin = time.monotonic()
+    await worker.stop_connectors(["numbers"])
+    await worker.stop_tasks([TASK_0])
+
+    assert time.monotonic() - begin < 0.5
+    assert listener.of("numbers") == listener.of(TASK_0) == [State.RUNNING]
+
+
+async def test_a_job_needs_no_lease_and_new_work_a_new_one(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    worker.renew_lease(time.monotonic() - 1.0)
+    await worker.run_job("validate_config", {"config": source_config()}, timeout=10.0)
+    await start_task(worker)
+    await eventually(lambda: not worker.pids(), 5.0, worker.pids)
+    await worker.stop_tasks([TASK_0])
+
+    worker.renew_lease(time.monotonic() + 60.0)
+    await start_task(worker)
+
+    await listener.state(TASK_0, State.RUNNING)
+
+
 PREAMBLE = """
 import asyncio
 import sys
+import time
 from isthmus import logs
 from isthmus.channel import ConnectorTaskId, State, TargetState
 from isthmus.kafka.offset_codec import encode_key, encode_value
@@ -510,6 +548,20 @@ asyncio.run(main())
 """
 
 
+FROZEN = """
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+    worker.renew_lease(time.monotonic() + 1.0)
+    await worker.run_job("validate_config", {"config": source_config()}, 5.0)
+    print("ready", file=sys.stderr, flush=True)
+    await asyncio.sleep(2.0)
+    print(len(worker.pids()), *listener.of(TASK_0), file=sys.stderr, flush=True)
+    await worker.stop()
+
+asyncio.run(main())
+"""
+
+
 LEVELS = """
     worker.set_log_level("tests.support", "DEBUG")
     await worker.change_state("numbers", TargetState.PAUSED)
@@ -533,6 +585,23 @@ async def run_worker(body: str) -> asyncio.subprocess.Process:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         cwd=Path(__file__).parents[2],
     )
+
+
+async def test_the_work_of_a_frozen_worker_ends_with_its_lease() -> None:
+    process = await run_worker(FROZEN)
+    assert process.stderr is not None
+    assert await asyncio.wait_for(process.stderr.readline(), 20.0) == b"ready\n"
+    fork_server = psutil.Process(process.pid).children()[0]
+    assert len(fork_server.children()) == 2
+
+    process.send_signal(signal.SIGSTOP)
+    try:
+        await eventually(lambda: not fork_server.children(), 3.0, fork_server.children)
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+    assert await asyncio.wait_for(process.stderr.read(), 20.0) == b"0 RUNNING\n"
+    await process.communicate()
 
 
 async def test_a_level_that_is_set_counts_in_children_and_in_those_to_come() -> None:

@@ -9,6 +9,7 @@ from isthmus.channel import (
     Exited,
     Fork,
     FrameReader,
+    RenewLease,
     Reply,
     StartConnector,
     State,
@@ -19,7 +20,8 @@ from isthmus.channel import (
 )
 
 MESSAGES: list[AnyMessage] = [
-    Fork(1, "isthmus: connector numbers"),
+    Fork(1, "isthmus: connector numbers", leased=True),
+    RenewLease(12.5),
     Exited(1, -9),
     StartConnector("numbers", {"a": None}, {"b": "ü"}, TargetState.PAUSED, {"root": "DEBUG"}),
     StateChanged(State.FAILED, "trace\n" * 1000, "1.0"),

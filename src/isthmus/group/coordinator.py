@@ -62,6 +62,8 @@ LEAVE_TIMEOUT = 2.0
 #: Brokers may all have moved: after this long without a coordinator start again from the bootstrap
 #: servers (KIP-899). Java: metadata.recovery.rebootstrap.trigger.ms.
 _REBOOTSTRAP_AFTER = 300.0
+#: The listener is told of a lease that is longer by this part of the session than the last one.
+_LEASE_STEP = 0.1
 
 #: Answers after which the same member simply asks again; the base class has noted what they mean.
 _ASK_AGAIN = (
@@ -135,6 +137,8 @@ class ConnectCoordinator(BaseCoordinator):
         self._loop_answered = True
         self._unreachable_since: float | None = None
         self._settled = False
+        #: Until when the listener has been told that it may work.
+        self._lease_until = math.inf
         #: Whether the listener has been given work that `coordinator_lost` would take away.
         self.has_work = False
 
@@ -289,6 +293,7 @@ class ConnectCoordinator(BaseCoordinator):
         protocol = ConnectProtocol.of_group_protocol(generation.protocol)
         self._last_completed = generation.generation_id
         self.has_work = True
+        self._lease_work(self.heartbeat.session_end)
         if assignment.delay > 0:
             self._rejoin_at = time.monotonic() + assignment.delay
         log.debug(
@@ -444,10 +449,37 @@ class ConnectCoordinator(BaseCoordinator):
         if self.stable() and self.heartbeat.session_timeout_expired():
             # The base class would look for the coordinator first and find out seconds later, or
             # wait for the answer to a heartbeat for as long as a request may take.
-            self.state = MemberState.UNJOINED
-            self._disable_heartbeat()
-            self._disconnect()
-            self._lose("no heartbeat was answered within session.timeout.ms")
+            self._end_session("no heartbeat was answered within session.timeout.ms")
+        elif self.has_work and self._lost is None:
+            self._keep_lease()
+
+    def _keep_lease(self) -> None:
+        """Renew the lease of the listener's work, or give the work up if it was too late for that.
+
+        Between generations the coordinator counts no session: it waits for our JoinGroup. The
+        lease then lasts for a session from now, so that it ends only if this process is frozen.
+        """
+        now = time.monotonic()
+        if now >= self._lease_until:
+            self._end_session("this process stood still for longer than session.timeout.ms")
+            return
+        session = self._settings.session_timeout
+        until = self.heartbeat.session_end if self.stable() else now + session
+        if until - self._lease_until >= _LEASE_STEP * session:
+            self._lease_work(until)
+
+    def _lease_work(self, until: float) -> None:
+        self._lease_until = until
+        try:
+            self._event_loop.call_soon_threadsafe(self._listener.session_renewed, until)
+        except RuntimeError:
+            self._event_loop_closed()
+
+    def _end_session(self, reason: str) -> None:
+        self.state = MemberState.UNJOINED
+        self._disable_heartbeat()
+        self._disconnect()
+        self._lose(reason)
 
     def _answer(self) -> None:
         self._loop_answered = True

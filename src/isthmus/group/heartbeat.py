@@ -37,8 +37,13 @@ class SessionHeartbeat(BaseHeartbeat):
         super().received_heartbeat()
         self._session_start = self.last_send
 
+    @property
+    def session_end(self) -> float:
+        """When the session ends unless a heartbeat is answered before, by `time.monotonic`."""
+        return self._session_start + self.config["session_timeout_ms"] / 1000
+
     def session_timeout_expired(self) -> bool:
-        return time.monotonic() - self._session_start > self.config["session_timeout_ms"] / 1000
+        return time.monotonic() > self.session_end
 
     def time_to_next_heartbeat(self) -> float:
         if self.heartbeat_failed:

@@ -6,7 +6,8 @@ One rebalance, seen by the worker:
     perform_assignment()   on the member thread  only if this member was elected leader
     joined()               on the event loop     stop what was revoked, start what is new
 
-`coordinator_lost()` comes in between at any time, never while one of the others runs.
+`coordinator_lost()` comes in between at any time, never while one of the others runs, and
+`session_renewed()` all the while.
 """
 
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ class Election:
 class GroupListener(Protocol):
     """The worker, as its group member sees it.
 
-    The three coroutines run on the event loop, one at a time, while heartbeats go on. They may
+    The coroutines run on the event loop, one at a time, while heartbeats go on. They may
     take as long as `rebalance_timeout` and are cancelled then: the group goes on without a member
     that takes longer, so the member leaves, calls `coordinator_lost` and joins again. If one
     raises, the member logs it and rebalances again after a back-off.
@@ -78,6 +79,16 @@ class GroupListener(Protocol):
         After it the member rejoins by itself if the assignment revoked work (under `compatible`
         and `sessioned`), and after the assignment's `delay` unless another rebalance came first.
         What to do about a failed assignment, or one whose config offset differs, is decided here.
+        """
+        ...
+
+    def session_renewed(self, until: float) -> None:
+        """Take that the work is this worker's until then, a moment of `time.monotonic`.
+
+        Called on the event loop before the first `joined` and every few seconds from then on. When
+        it is not renewed in time, `coordinator_lost` follows as soon as this process can call it:
+        a process that was frozen finds out late. What it runs in processes of its own must end at
+        that moment by itself.
         """
         ...
 

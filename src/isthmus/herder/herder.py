@@ -14,6 +14,8 @@ Java: DistributedHerder.
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeVar
@@ -91,6 +93,7 @@ class Herder:
         self._assignment: Assignment | None = None
         self._protocol = ConnectProtocol.EAGER
         self._member_id = ""
+        self._session_until = math.inf
         self._settled = False
         self._read_attempts = 0
         self._started = asyncio.Event()
@@ -114,7 +117,8 @@ class Herder:
 
     @property
     def is_leader(self) -> bool:
-        return self._assignment is not None and self._assignment.leader == self._member_id
+        assignment = self._current_assignment()
+        return assignment is not None and assignment.leader == self._member_id
 
     @property
     def assignment(self) -> Assignment | None:
@@ -129,7 +133,15 @@ class Herder:
 
     def leader_url(self) -> str | None:
         """Return where the leader listens, or None while a rebalance leaves it open."""
-        return self._assignment.leader_url if self._assignment is not None else None
+        assignment = self._current_assignment()
+        return assignment.leader_url if assignment is not None else None
+
+    def _current_assignment(self) -> Assignment | None:
+        """Return the assignment unless the session it belongs to has ended.
+
+        After a freeze requests may have their turn before the member says that it is out.
+        """
+        return self._assignment if time.monotonic() < self._session_until else None
 
     def require_leader(self) -> None:
         """Raise unless this worker leads the group."""
@@ -284,6 +296,11 @@ class Herder:
             self._assignment = _merged(self._assignment, assignment)
         self._settled = True
         await self._resolve_rebalance()
+
+    def session_renewed(self, until: float) -> None:
+        """Let the work go on until then, a moment of `time.monotonic`."""
+        self._session_until = until
+        self.work.renew_lease(until)
 
     async def coordinator_lost(self) -> None:
         """Stop all work: other workers may have been given it."""

@@ -61,6 +61,10 @@ class LocalWork:
         self._background: dict[str, asyncio.Task[None]] = {}
         self._asked_again: set[str] = set()
 
+    def renew_lease(self, until: float) -> None:
+        """Let the work go on until then, a moment of `time.monotonic`; see `Worker.renew_lease`."""
+        self._worker.renew_lease(until)
+
     async def start(self, work: Work) -> None:
         """Start what is not running yet; returns when the tasks' processes were asked for."""
         new = work - self.running

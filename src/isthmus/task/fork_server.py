@@ -9,6 +9,11 @@ Nobody outlives the worker. On Linux the kernel kills the fork server with the w
 children with the fork server, even while they are stopped; elsewhere the end of the channel does
 it. Ctrl-C in a terminal reaches all processes of the group: only the worker listens to it, and
 ends the others in order.
+
+Nor does a connector or task outlive the worker's lease. A worker that is frozen (SIGSTOP, a
+debugger, swapping) loses its work to others when its session ends, and cannot stop it. So it has
+said beforehand until when the work is its own, and whatever still runs by then is killed here,
+where no plugin can hold a lock.
 """
 
 import contextlib
@@ -18,11 +23,13 @@ import gc
 import io
 import json
 import logging
+import math
 import os
 import select
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +39,16 @@ from typing import NoReturn
 from setproctitle import setproctitle
 
 from isthmus import logs
-from isthmus.channel import AnyMessage, Exited, Fork, Forked, FrameReader, Kill, encode
+from isthmus.channel import (
+    AnyMessage,
+    Exited,
+    Fork,
+    Forked,
+    FrameReader,
+    Kill,
+    RenewLease,
+    encode,
+)
 from isthmus.task.child import run_child
 from isthmus.task.warm_up import warm_up
 
@@ -54,6 +70,9 @@ class ForkServer:
         self._frames = FrameReader()
         self._descriptors: deque[int] = deque()
         self._numbers: dict[int, int] = {}  # of children, by process id
+        self._lease_until = math.inf
+        self._leased: set[int] = set()
+        self._overdue: set[int] = set()  # killed at the end of the lease and not reaped yet
         self._wake_up, self._woken = socket.socketpair()
 
     def serve(self) -> None:
@@ -63,16 +82,35 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, _interrupt)
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
         while True:
-            ready, _, _ = select.select([self._channel, self._wake_up], [], [])
+            ready, _, _ = select.select([self._channel, self._wake_up], [], [], self._lease_left())
             if self._wake_up in ready:
                 self._wake_up.recv(_READ_BYTES)
                 self._reap()
             if self._channel in ready and not self._take_orders():
                 break
+            # After the orders: the newest may renew the lease.
+            if self._leased and time.monotonic() >= self._lease_until:
+                self._end_leased()
         for pid in self._numbers:
             os.kill(pid, signal.SIGKILL)
         for pid in self._numbers:
             os.waitpid(pid, 0)
+
+    def _lease_left(self) -> float | None:
+        if not self._leased or self._lease_until == math.inf:
+            return None
+        return max(0.0, self._lease_until - time.monotonic())
+
+    def _end_leased(self) -> None:
+        log.warning(
+            "The worker has not renewed its lease: ending %d connectors and tasks, which others"
+            " will be given",
+            len(self._leased),
+        )
+        for pid in self._leased:
+            os.kill(pid, signal.SIGKILL)
+        self._overdue |= self._leased
+        self._leased.clear()
 
     def _take_orders(self) -> bool:
         """Act on what has come; return False at the end of the channel."""
@@ -85,15 +123,17 @@ class ForkServer:
         self._descriptors.extend(descriptors)
         for message in self._frames.feed(data):
             match message:
-                case Fork(number, title):
-                    self._fork(number, title, self._descriptors.popleft())
+                case Fork(number, title, leased):
+                    self._fork(number, title, self._descriptors.popleft(), leased=leased)
                 case Kill(number):
                     self._kill(number)
+                case RenewLease(until):
+                    self._lease_until = until
                 case _:
                     raise ValueError(f"{type(message).__name__} is no message to a fork server")
         return bool(data)
 
-    def _fork(self, number: int, title: str, descriptor: int) -> None:
+    def _fork(self, number: int, title: str, descriptor: int, *, leased: bool) -> None:
         own_pid = os.getpid()
         try:
             pid = os.fork()
@@ -105,6 +145,8 @@ class ForkServer:
             self._become_child(title, descriptor, own_pid)
         os.close(descriptor)
         self._numbers[pid] = number
+        if leased:
+            self._leased.add(pid)
         self._tell(Forked(number, pid))
 
     def _become_child(self, title: str, descriptor: int, parent: int) -> NoReturn:
@@ -135,8 +177,12 @@ class ForkServer:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
+            self._leased.discard(pid)
+            is_overdue = pid in self._overdue
+            self._overdue.discard(pid)
             if (number := self._numbers.pop(pid, None)) is not None:
-                self._tell(Exited(number, os.waitstatus_to_exitcode(status)))
+                exit_code = os.waitstatus_to_exitcode(status)
+                self._tell(Exited(number, exit_code, lease_over=is_overdue))
 
     def _tell(self, message: AnyMessage) -> None:
         # If the worker is gone, the next look at the channel finds its end.

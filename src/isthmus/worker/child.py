@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
@@ -22,7 +23,7 @@ from isthmus.channel import (
     WriteOffsets,
     encode,
 )
-from isthmus.worker.fork_server import Ended, ForkServer, Process
+from isthmus.worker.fork_server import Ended, ForkServer, Lease, Process
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,8 @@ class Child:
     """A child process with its channel. For the event loop only.
 
     What the child reports goes to `on_report`, one message after the other. What it asks about
-    offsets is answered here.
+    offsets is answered here. Once the worker's lease is over nobody listens to a connector or task
+    any more: others have been given the work, and have their own states and offsets of it.
     """
 
     def __init__(
@@ -56,11 +58,14 @@ class Child:
         channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         offsets: OffsetAccess,
         on_report: Callable[[AnyMessage], None],
+        lease: Lease | None,
     ) -> None:
+        """`lease` is None for what may run without one."""
         self._process = process
         self._reader, self._writer = channel
         self._offsets = offsets
         self._on_report = on_report
+        self._lease = lease
         self._free_requests = asyncio.Semaphore(_REQUESTS_AT_ONCE)
         self._requests: set[asyncio.Task[None]] = set()
         self._replies: dict[int, asyncio.Future[Reply]] = {}
@@ -86,14 +91,15 @@ class Child:
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise ConnectError(f"{title} could not be started: {error}") from error
-        process = fork_server.fork(title, theirs)
+        leased = not isinstance(job, RunPluginJob)
+        process = fork_server.fork(title, theirs, leased=leased)
         try:
             channel = await asyncio.open_unix_connection(sock=ours)
         except BaseException:
             process.kill()
             ours.close()
             raise
-        child = cls(process, channel, offsets, on_report)
+        child = cls(process, channel, offsets, on_report, fork_server.lease if leased else None)
         if isinstance(job, RunPluginJob):
             child._expect(job.request)
         child.send(job)
@@ -106,6 +112,13 @@ class Child:
     @property
     def has_ended(self) -> bool:
         return self._life.done()
+
+    @property
+    def has_lost_lease(self) -> bool:
+        """Whether this is, or ended as, work that the group has perhaps given to others."""
+        if self.has_ended and self._life.result().lease_over:
+            return True
+        return self._lease is not None and self._lease.is_over
 
     def send(self, message: AnyMessage) -> None:
         """Send an order; nothing happens if the child has ended."""
@@ -185,9 +198,11 @@ class Child:
     def _with_cause(self, ended: Ended) -> Ended:
         if not self._killed_because:
             return ended
-        return Ended(ended.exit_code, f"was killed because {self._killed_because}")
+        return replace(ended, reason=f"was killed because {self._killed_because}")
 
     async def _take(self, message: AnyMessage) -> None:
+        if self.has_lost_lease:
+            return
         match message:
             case ReadOffsets() | WriteOffsets():
                 await self._free_requests.acquire()

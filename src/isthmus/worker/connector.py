@@ -161,8 +161,12 @@ class WorkerConnector:
         self._changed.set()
 
     def finish_stop(self) -> None:
-        """Report the end, unless the process did; it is no more, or was sent SIGKILL."""
-        if not self._has_reported_end:
+        """Report the end, unless the process did, or the connector is others' by now.
+
+        The process is no more, or was sent SIGKILL.
+        """
+        is_others = self._child is not None and self._child.has_lost_lease
+        if not self._has_reported_end and not is_others:
             self._change(State.UNASSIGNED)
             self._has_reported_end = True
 
@@ -189,6 +193,9 @@ class WorkerConnector:
     async def _report_end(self, child: Child) -> None:
         ended = await child.wait()
         if self._stopping or self.state is State.FAILED or child is not self._child:
+            return
+        if child.has_lost_lease:
+            self.state = State.UNASSIGNED
             return
         trace = f"Connector process of {self.name} (pid {child.pid}) {ended.reason}"
         with logs.context(f"{self.name}|worker"):

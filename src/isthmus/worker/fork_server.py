@@ -9,16 +9,27 @@ it, and the next one is started.
 import asyncio
 import json
 import logging
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass
 
 from isthmus.api.errors import ConnectError
-from isthmus.channel import AnyMessage, Exited, Fork, Forked, FrameReader, Kill, encode
+from isthmus.channel import (
+    AnyMessage,
+    Exited,
+    Fork,
+    Forked,
+    FrameReader,
+    Kill,
+    RenewLease,
+    encode,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +43,21 @@ class Ended:
 
     exit_code: int
     reason: str
+    lease_over: bool = False
+
+
+class Lease:
+    """Until when connectors and tasks are this worker's, by `time.monotonic`.
+
+    For ever, until the group gives the first one.
+    """
+
+    def __init__(self) -> None:
+        self.until = math.inf
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.until
 
 
 class Process:
@@ -59,6 +85,7 @@ class ForkServer:
         self._watch: asyncio.Task[None] | None = None
         self._last_number = 0
         self._stopping = False
+        self.lease = Lease()
 
     def start(self) -> None:
         """Start the process and return; call it early, on the main thread.
@@ -67,6 +94,8 @@ class ForkServer:
         that lives as long as the worker.
         """
         self._server = _Server()
+        if self.lease.until < math.inf:
+            self._server.send(RenewLease(self.lease.until))
         log.info("Fork server started as process %d", self._server.pid)
 
     def ensure_started(self) -> None:
@@ -77,8 +106,16 @@ class ForkServer:
         """
         self._running_server()
 
-    def fork(self, title: str, connection: socket.socket) -> Process:
+    def renew_lease(self, until: float) -> None:
+        """Let connectors and tasks run until then; `until` is a moment of `time.monotonic`."""
+        self.lease.until = until
+        if self._server is not None:
+            self._server.send(RenewLease(until))
+
+    def fork(self, title: str, connection: socket.socket, *, leased: bool) -> Process:
         """Have a child forked with `connection` as its channel; the socket is closed here.
+
+        One that is `leased` is killed when the worker's lease is over.
 
         Raises:
             ConnectError: The fork server was stopped, or cannot be started.
@@ -90,7 +127,7 @@ class ForkServer:
             self._last_number += 1
             process = Process(self._last_number, title, server)
             server.processes[self._last_number] = process
-            server.send(Fork(self._last_number, title), connection.dup())
+            server.send(Fork(self._last_number, title, leased), connection.dup())
             return process
 
     async def stop(self) -> None:
@@ -210,9 +247,9 @@ class _Server:
             case Forked(number, pid) if number in self.processes:
                 self.has_forked = True
                 self.processes[number].pid = pid
-            case Exited(number, exit_code, error) if number in self.processes:
+            case Exited(number, exit_code, error, lease_over) if number in self.processes:
                 reason = f"could not be started: {error}" if error else describe_exit(exit_code)
-                self.processes.pop(number).ended.set_result(Ended(exit_code, reason))
+                self.processes.pop(number).ended.set_result(Ended(exit_code, reason, lease_over))
             case _:
                 log.warning("The fork server sent %s, which has no use here", message)
 

@@ -62,9 +62,9 @@ class WorkerTask:
         """Report the end, unless the process did; it is no more, or was sent SIGKILL.
 
         Java writes nothing for a task that had to be cancelled, since it may still be at work. A
-        process that was killed is not.
+        process that was killed is not. With the lease gone there is nothing left to say.
         """
-        if not self._has_reported_end:
+        if not self._has_reported_end and not self.child.has_lost_lease:
             self._change(State.UNASSIGNED)
 
     def take(self, message: AnyMessage) -> None:
@@ -86,7 +86,7 @@ class WorkerTask:
 
     async def _report_end(self) -> None:
         ended = await self.child.wait()
-        if self._has_reported_end:
+        if self._has_reported_end or self.child.has_lost_lease:
             return
         if self._stopping:
             self._change(State.UNASSIGNED)

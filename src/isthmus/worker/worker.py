@@ -100,6 +100,13 @@ class Worker:
         )
         await self._fork_server.stop()
 
+    def renew_lease(self, until: float) -> None:
+        """Let connectors and tasks run until then, a moment of `time.monotonic`.
+
+        Unless it is renewed, all of them are killed at that moment, even if this process is frozen.
+        """
+        self._fork_server.renew_lease(until)
+
     @property
     def connector_names(self) -> list[str]:
         return sorted(self._connectors)
