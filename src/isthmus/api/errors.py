@@ -22,6 +22,10 @@ class SchemaBuilderError(DataError):
     """A schema that no value could satisfy. Java: SchemaBuilderException."""
 
 
+class SchemaProjectionError(DataError):
+    """Data of one schema has no place in another one. Java: SchemaProjectorException."""
+
+
 class IllegalWorkerStateError(ConnectError):
     """A call that this point of the lifecycle does not allow. Java: IllegalWorkerStateException."""
 

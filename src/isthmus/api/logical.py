@@ -16,12 +16,15 @@ from typing import Any, Final
 
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class
-from isthmus.api.schema import Schema, Type
+from isthmus.api.schema import (
+    DATE_NAME,
+    DECIMAL_NAME,
+    TIME_NAME,
+    TIMESTAMP_NAME,
+    Schema,
+    Type,
+)
 
-DECIMAL_NAME: Final = "org.apache.kafka.connect.data.Decimal"
-DATE_NAME: Final = "org.apache.kafka.connect.data.Date"
-TIME_NAME: Final = "org.apache.kafka.connect.data.Time"
-TIMESTAMP_NAME: Final = "org.apache.kafka.connect.data.Timestamp"
 LOGICAL_NAMES: Final = frozenset({DECIMAL_NAME, DATE_NAME, TIME_NAME, TIMESTAMP_NAME})
 SCALE: Final = "scale"
 

@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from isthmus.api.errors import SchemaBuilderError
+
+#: The names of the logical types, see `isthmus.api.logical`.
+DECIMAL_NAME: Final = "org.apache.kafka.connect.data.Decimal"
+DATE_NAME: Final = "org.apache.kafka.connect.data.Date"
+TIME_NAME: Final = "org.apache.kafka.connect.data.Time"
+TIMESTAMP_NAME: Final = "org.apache.kafka.connect.data.Timestamp"
 
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
@@ -98,6 +104,10 @@ class Schema:
     def as_optional(self) -> "Schema":
         """Return this schema with null allowed."""
         return self if self.optional else replace(self, optional=True)
+
+    def with_parameters(self, **parameters: str) -> "Schema":
+        """Return this schema with these parameters on top of its own."""
+        return replace(self, parameters={**self.parameters, **parameters})
 
 
 def struct_schema(

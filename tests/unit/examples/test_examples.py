@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from examples import orders
 from examples.csv_converter import CsvConverter
 from examples.drop_field import DropField
 from examples.series_source import SeriesSourceConnector
@@ -152,3 +153,7 @@ def test_the_value_that_the_connector_holds_stays_as_it_is() -> None:
     transformed(DropField(), SourceRecord(topic="t", value=value), {"field": "secret"})
 
     assert value == {"a": 1, "secret": 2}
+
+
+def test_an_order_is_fitted_to_its_table() -> None:
+    assert (orders.row.schema, orders.row.values) == (orders.TABLE, [7, "new"])
