@@ -26,7 +26,11 @@ from isthmus.config.client_keys import (
     ClientKind,
     Counterpart,
 )
-from isthmus.config.client_security import kafka_python_security, librdkafka_security
+from isthmus.config.client_security import (
+    kafka_python_security,
+    librdkafka_security,
+    without_effect,
+)
 from isthmus.config.override_policy import client_overrides
 from isthmus.config.worker import Store, WorkerConfig
 
@@ -307,8 +311,9 @@ def translate(kind: ClientKind, props: Mapping[str, str]) -> ClientConfig:
     understood = {*COUNTERPARTS[kind], *TRANSLATED[kind], *MEANINGLESS, *SECURITY_KEYS}
     return ClientConfig(
         settings=settings,
-        ignored=tuple(
-            key for key in props if key not in understood and not key.startswith("metrics.context.")
+        ignored=(
+            *(k for k in props if k not in understood and not k.startswith("metrics.context.")),
+            *without_effect(props),
         ),
         max_poll_records=_max_poll_records(props),
     )

@@ -53,7 +53,7 @@ _SSL: tuple[_Row, ...] = (
         "JKS",
         None,
         _MEDIUM,
-        "The format of the key store: PEM here, JKS and PKCS12 on Java workers only.",
+        "The format of the key store: JKS, PKCS12 or PEM.",
     ),
     (
         "ssl.keystore.location",
@@ -109,7 +109,7 @@ _SSL: tuple[_Row, ...] = (
         "JKS",
         None,
         _MEDIUM,
-        "The format of the trust store: PEM here, JKS and PKCS12 on Java workers only.",
+        "The format of the trust store: JKS, PKCS12 or PEM.",
     ),
     (
         "ssl.truststore.location",

@@ -8,7 +8,7 @@ from isthmus.api.errors import ConfigError
 from isthmus.config.client_security import (
     kafka_python_security,
     librdkafka_security,
-    parse_jaas,
+    without_effect,
 )
 
 #: A private key and a certificate signed by itself, which expires in a hundred years.
@@ -27,30 +27,6 @@ def accepted_by_librdkafka(props: dict[str, str]) -> dict[str, str]:
     settings = librdkafka_security(props)
     Producer({**settings, "bootstrap.servers": "127.0.0.1:1", "log_level": 0})
     return settings
-
-
-@pytest.mark.parametrize(
-    ("text", "options"),
-    [
-        (_PLAIN, {"username": "ann", "password": 'a"b;c=d'}),
-        ("a.B required;", {}),
-        (
-            "a.B required\n  username='x y'\n  password=bare ;",
-            {"username": "x y", "password": "bare"},
-        ),
-        ('a.B optional token="1\\\\2"', {"token": "1\\2"}),
-    ],
-)
-def test_the_options_of_a_login_module_are_read(text: str, options: dict[str, str]) -> None:
-    assert parse_jaas(text) == options
-
-
-def test_a_wrong_login_is_told_without_its_password() -> None:
-    with pytest.raises(ConfigError) as caught:
-        parse_jaas('password="hush"')
-
-    assert "sasl.jaas.config" in str(caught.value)
-    assert "hush" not in str(caught.value)
 
 
 def test_without_security_there_is_nothing_to_set() -> None:
@@ -103,6 +79,78 @@ def test_oauth_takes_its_client_from_settings_or_from_the_login_module() -> None
     assert settings["sasl.oauthbearer.client.secret"] == "hush"
 
 
+def test_older_oauth_logins_for_tests_need_no_identity_provider() -> None:
+    props = {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.jaas.config": 'a.OAuth required unsecuredLoginStringClaim_sub="ann"'
+        ' extension_logicalCluster="lkc-1";',
+    }
+
+    settings = accepted_by_librdkafka(props)
+
+    assert settings["enable.sasl.oauthbearer.unsecure.jwt"] == "true"
+    assert settings["sasl.oauthbearer.config"] == "principal=ann"
+    assert settings["sasl.oauthbearer.extensions"] == "logicalCluster=lkc-1"
+
+
+def test_an_assertion_takes_the_place_of_a_secret() -> None:
+    settings = accepted_by_librdkafka(
+        {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.oauthbearer.token.endpoint.url": "http://127.0.0.1:1/token",
+            "sasl.oauthbearer.jwt.retriever.class": "org.apache.kafka.common.security.oauthbearer"
+            ".JwtBearerJwtRetriever",
+            "sasl.oauthbearer.assertion.private.key.file": str(_PEM),
+            "sasl.oauthbearer.assertion.claim.sub": "ann",
+        }
+    )
+
+    assert settings["sasl.oauthbearer.grant.type"].endswith(":jwt-bearer")
+    assert settings["sasl.oauthbearer.assertion.claim.sub"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {},
+            "Invalid value null for configuration sasl.oauthbearer.token.endpoint.url: expected"
+            " the http or https URL of an identity provider",
+        ),
+        (
+            {
+                "sasl.oauthbearer.token.endpoint.url": "https://a/token",
+                "sasl.oauthbearer.client.credentials.client.id": "ann",
+            },
+            "sasl.oauthbearer.client.credentials.client.secret is missing, needed by"
+            " sasl.mechanism=OAUTHBEARER",
+        ),
+    ],
+)
+def test_what_oauth_lacks_is_told(more: dict[str, str], message: str) -> None:
+    props = {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER", **more}
+
+    for translate in (librdkafka_security, kafka_python_security):
+        with pytest.raises(ConfigError) as caught:
+            translate(props)
+        assert str(caught.value) == message
+
+
+def test_a_login_may_stand_in_the_file_that_java_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "login.conf"
+    file.write_text(f"KafkaClient {{\n  {_PLAIN}\n}};\n")
+    monkeypatch.setenv("KAFKA_OPTS", f"-Xmx1g -Djava.security.auth.login.config={file}")
+    props = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
+
+    assert librdkafka_security(props)["sasl.username"] == "ann"
+    own = 'a.B required username="bob" password="x";'
+    assert librdkafka_security(props | {"sasl.jaas.config": own})["sasl.username"] == "bob"
+
+
 def test_kerberos_takes_its_principal_from_the_login_module() -> None:
     settings = librdkafka_security(
         {
@@ -117,10 +165,15 @@ def test_kerberos_takes_its_principal_from_the_login_module() -> None:
     assert settings["sasl.kerberos.keytab"] == "/etc/c.keytab"
 
 
-def test_the_group_member_says_which_mechanisms_it_knows() -> None:
-    with pytest.raises(ConfigError, match=r"OAUTHBEARER for .*sasl\.mechanism: Group membership"):
-        kafka_python_security(
-            {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER"}
+def test_a_mechanism_that_no_client_knows_is_refused() -> None:
+    props = {"security.protocol": "SASL_SSL", "sasl.mechanism": "AWS_MSK_IAM"}
+
+    for translate in (librdkafka_security, kafka_python_security):
+        with pytest.raises(ConfigError) as caught:
+            translate(props)
+        assert str(caught.value) == (
+            "Invalid value AWS_MSK_IAM for configuration sasl.mechanism: expected one of PLAIN,"
+            " SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI"
         )
 
 
@@ -162,26 +215,57 @@ def test_hosts_are_checked_unless_told_otherwise() -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
-@pytest.mark.parametrize("store", ["keystore", "truststore"])
-@pytest.mark.parametrize("store_type", [None, "JKS", "PKCS12"])
-def test_a_store_that_only_java_reads_is_refused_with_a_way_out(
-    store: str, store_type: str | None
-) -> None:
-    props = {"security.protocol": "SSL", f"ssl.{store}.location": "/etc/store"}
-    if store_type:
-        props[f"ssl.{store}.type"] = store_type
+@pytest.mark.parametrize("kind", ["jks", "p12"])
+def test_the_stores_of_java_become_pem(kind: str) -> None:
+    stores = _PEM.parent / "stores"
+    props = {
+        "security.protocol": "SSL",
+        "ssl.keystore.location": str(stores / f"identity.{kind}"),
+        "ssl.keystore.password": "of-the-store",
+        "ssl.key.password": "of-the-key",
+        "ssl.truststore.location": str(stores / f"trusted.{kind}"),
+        "ssl.truststore.password": "of-the-store",
+    }
 
-    for translate in (librdkafka_security, kafka_python_security):
-        with pytest.raises(ConfigError) as caught:
-            translate(props)
-        assert str(caught.value) == (
-            f"Invalid value {store_type or 'JKS'} for configuration ssl.{store}.type: only PEM can"
-            f" be read here; convert /etc/store to PEM and set ssl.{store}.type=PEM"
-        )
+    settings = accepted_by_librdkafka(props)
+
+    assert settings["ssl.ca.pem"].count("BEGIN CERTIFICATE") == 2
+    assert settings["ssl.key.pem"].startswith("-----BEGIN PRIVATE KEY-----")
+    assert "ssl.key.password" not in settings
+    assert isinstance(kafka_python_security(props)["ssl_context"], ssl.SSLContext)
+
+
+@pytest.mark.parametrize(
+    ("props", "in_vain"),
+    [
+        ({"security.protocol": "SSL", "ssl.engine.factory.class": "a.B"}, "ssl.engine"),
+        ({"security.protocol": "SSL", "ssl.enabled.protocols": "TLSv1.2"}, "ssl.enabled.protocols"),
+        ({"security.protocol": "SSL", "ssl.enabled.protocols": "TLSv1.3 , TLSv1.2"}, None),
+        ({"security.protocol": "SSL", "ssl.protocol": "TLSv1.3"}, None),
+        ({"security.protocol": "SASL_SSL", "sasl.login.class": "a.B"}, "sasl.login.class"),
+        ({"security.protocol": "SASL_SSL", "sasl.login.read.timeout.ms": "5"}, "sasl.login.read"),
+        (
+            {
+                "security.protocol": "SASL_SSL",
+                "sasl.login.callback.handler.class": "org.apache.kafka.common.security.oauthbearer"
+                ".OAuthBearerLoginCallbackHandler",
+            },
+            None,
+        ),
+        ({"sasl.login.class": "a.B", "ssl.engine.factory.class": "a.B"}, None),
+    ],
+)
+def test_what_librdkafka_cannot_do_is_named_where_it_matters(
+    props: dict[str, str], in_vain: str | None
+) -> None:
+    named = without_effect(props)
+
+    assert [name for name in named if not name.startswith(in_vain or "?")] == []
+    assert bool(named) is (in_vain is not None)
 
 
 def test_a_store_that_cannot_be_read_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"ssl\.truststore\.location=/nowhere.*No such file"):
+    with pytest.raises(ConfigError, match=r"/nowhere .*ssl\.truststore\.location: .*No such file"):
         kafka_python_security(
             {
                 "security.protocol": "SSL",
