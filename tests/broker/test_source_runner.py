@@ -1,5 +1,6 @@
 """A source task and its runner against a real broker, with a scripted worker in place of ours."""
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -53,6 +54,14 @@ def job(
     }
     worker = worker_config(bootstrap_servers)
     return start_task(worker, connector, name=f"c-{topic}", target_state=target_state)
+
+
+def dead_letters_to(topic: str) -> dict[str, str]:
+    return {
+        "errors_deadletterqueue_topic_name": topic,
+        "errors_deadletterqueue_topic_replication_factor": "1",
+        "errors_deadletterqueue_context_headers_enable": "true",
+    }
 
 
 def read(bootstrap_servers: str, topic: str, partitions: int = 1) -> list[Message]:
@@ -287,6 +296,62 @@ def test_a_bad_record_is_found_within_its_batch_and_skipped(
         )
 
     assert values(bootstrap_servers, topic) == [n for n in range(500) if n != 137]
+
+
+def test_a_bad_record_of_a_source_becomes_a_dead_letter_before_offsets_pass_it(
+    bootstrap_servers: str, topic: str, feed: Feed
+) -> None:
+    dead = f"{topic}-dead"
+    settings = {
+        "transforms_fail_type": f"{PACKAGE}Fail",
+        "transforms_fail_on": "137",
+        "errors_tolerance": "all",
+        **dead_letters_to(dead),
+    }
+    with source(bootstrap_servers, topic, transforms="fail", **settings) as task:
+        feed.give(batch(topic, range(500)))
+        task.expect(
+            "offsets", lambda: task.worker.offset_list, [({"file": "a"}, {"position": 499})]
+        )
+        (letter,) = read(bootstrap_servers, dead)
+
+    assert json.loads(letter.value() or b"") == "137"
+    headers = dict(letter.headers() or [])
+    assert headers["__connect.errors.topic"] == topic.encode()
+    assert headers["__connect.errors.stage"] == b"TRANSFORMATION"
+    assert headers["__connect.errors.source.partition"] == b'{"file":"a"}'
+    assert headers["__connect.errors.source.offset"] == b'{"position":137}'
+
+
+def test_the_dead_letter_of_a_source_is_written_though_the_task_fails(
+    bootstrap_servers: str, topic: str, feed: Feed
+) -> None:
+    dead = f"{topic}-dead"
+    settings = {
+        "transforms_fail_type": f"{PACKAGE}Fail",
+        "transforms_fail_on": "1",
+        **dead_letters_to(dead),
+    }
+    with source(bootstrap_servers, topic, transforms="fail", **settings) as task:
+        feed.give(batch(topic, [1]))
+        task.failure()
+
+    assert len(read(bootstrap_servers, dead)) == 1
+
+
+def test_a_record_that_kafka_refused_is_a_dead_letter_in_the_bytes_that_it_refused(
+    bootstrap_servers: str, topic: str, feed: Feed
+) -> None:
+    dead = f"{topic}-dead"
+    create(bootstrap_servers, topic, 1, **{"max.message.bytes": "1000"})
+    settings = {"errors_tolerance": "all", **dead_letters_to(dead)}
+    with source(bootstrap_servers, topic, **settings) as task:
+        feed.give(batch(topic, [1]).replace(values=["x" * 2000]))
+        task.expect("offsets", lambda: task.worker.offset_list, [({"file": "a"}, {"position": 1})])
+        (letter,) = read(bootstrap_servers, dead)
+
+    assert (letter.value() or b"").count(b"x") == 2000
+    assert dict(letter.headers() or [])["__connect.errors.stage"] == b"KAFKA_PRODUCE"
 
 
 def test_a_bad_record_fails_the_task_after_what_came_before_is_committed(

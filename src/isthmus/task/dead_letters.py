@@ -1,7 +1,8 @@
 """Writes records that failed to a dead-letter topic (KIP-298). Java: DeadLetterQueueReporter.
 
-A dead letter has key, value, headers and timestamp of the record as it was in Kafka. With
-`errors.deadletterqueue.context.headers.enable` headers follow that say what went wrong where.
+What a letter holds is in `letters.py`. With `errors.deadletterqueue.context.headers.enable` headers
+follow its own that say what went wrong where. In Java there are dead letters of sinks only; ours of
+sources have two more headers, `…source.partition` and `…source.offset`.
 """
 
 # confluent-kafka's types stop at its futures.
@@ -26,12 +27,12 @@ from isthmus.api.errors import (
     RetriableError,
     SchemaBuilderError,
 )
-from isthmus.api.record import SinkBatch
 from isthmus.channel import StartTask
 from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import connector_admin_config, dlq_producer_config
 from isthmus.config.worker import WorkerConfig
 from isthmus.task.errors import ErrorSettings, Failure, TaskStoppedError
+from isthmus.task.letters import Letter, letter_of
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ _JAVA_NAMES: Final[Mapping[type[Exception], str]] = {
 
 
 class DeadLetterQueue:
-    """The dead-letter topic of one sink task. `report` from any thread, the rest from its own.
+    """The dead-letter topic of one task. `report` from any thread, the rest from its own.
 
     Building it creates the topic, with one partition, if it is not there.
     """
@@ -86,15 +87,12 @@ class DeadLetterQueue:
         Raises:
             TaskStoppedError: The task is to stop, and there is no room for the record.
         """
-        record = failure.record
-        assert isinstance(record, SinkBatch)
-        headers = [(name, data) for name, data, _ in record.headers[0]] if record.headers else []
+        letter = letter_of(failure)
+        headers = letter.headers
         if self._with_context:
-            headers += self._context(failure, record)
-        stamp = record.timestamps[0] if record.timestamps is not None else None
-        key = None if record.keys is None else record.keys[0]
-        arguments = (self.topic, record.values[0], key, -1, self._delivered, None)
-        self._produce((*arguments, max(stamp or 0, 0), headers))
+            headers = [*headers, *self._context(failure, letter)]
+        arguments = (self.topic, letter.value, letter.key, -1, self._delivered, None)
+        self._produce((*arguments, letter.timestamp, headers))
 
     def _produce(self, arguments: tuple[Any, ...]) -> None:
         while True:
@@ -125,13 +123,11 @@ class DeadLetterQueue:
         if error is not None and not self._is_closing:
             log.error("A dead letter was lost: topic=%s error=%s", self.topic, error.str())
 
-    def _context(self, failure: Failure, record: SinkBatch) -> list[tuple[str, bytes | None]]:
+    def _context(self, failure: Failure, letter: Letter) -> list[tuple[str, bytes | None]]:
         error = failure.error
         message = str(error) or None
         texts = {
-            "topic": record.original_topic,
-            "partition": str(record.original_partition),
-            "offset": str(record.offsets[0]),
+            **letter.place,
             "connector.name": self._job.connector,
             "task.id": str(self._job.task),
             "stage": failure.stage.value,

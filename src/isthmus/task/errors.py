@@ -82,7 +82,7 @@ class ErrorSettings:
     retry_delay_max: float
     log: bool
     log_messages: bool
-    #: The rest is for sinks: "" is no dead-letter topic.
+    #: "" is no dead-letter topic. Java has one for sinks only.
     dead_letter_topic: str
     dead_letter_replication_factor: int
     dead_letter_context: bool

@@ -24,6 +24,7 @@ from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import source_producer_config
 from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import CONNECTORS, Plugins
+from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
@@ -67,6 +68,10 @@ class SourceRunner:
         self._link = link
         errors = ErrorSettings.from_config(config)
         reporters = log_reporters(errors, f"{job.connector}-{job.task}")
+        self._dead_letters: DeadLetterQueue | None = None
+        if errors.dead_letter_topic:
+            self._dead_letters = DeadLetterQueue(errors, job, worker, link.stopping)
+            reporters.append(self._dead_letters)
         self._errors = ErrorPolicy(errors, reporters, link.stopping)
         self._pipeline = source_pipeline(config, worker, plugins, self._errors)
         client = source_producer_config(worker, config, job.connector, job.task)
@@ -148,8 +153,13 @@ class SourceRunner:
             self._commit(self._timeout)
 
     def _commit(self, timeout: float) -> None:
-        """Commit what is safe; the task is told even if there was nothing, as in Java."""
-        if self._offsets.commit(timeout):
+        """Commit what is safe; the task is told even if there was nothing, as in Java.
+
+        Nothing is safe before the dead letters are in Kafka: an offset stands for them as well.
+        """
+        if self._dead_letters is not None and not self._dead_letters.flush(timeout):
+            log.error("Offsets are not committed now, since dead letters are not in Kafka yet")
+        elif self._offsets.commit(timeout):
             self._tell(self._task.commit)
         self._next_commit = time.monotonic() + self._interval
 
@@ -187,6 +197,8 @@ class SourceRunner:
                 self._stop_task()
             self._pipeline.close()
             self._producer.close()
+            if self._dead_letters is not None:
+                self._dead_letters.close()
 
     def _commit_last(self) -> None:
         """Wait for what is under way, and commit.
