@@ -49,7 +49,6 @@ _NO_EFFECT: Final = (
     "exactly.once.source.support",
     "metric.reporters",
     "metrics.",
-    "plugin.path",
     "rest.extension.classes",
     "ssl.client.auth",
     "config.action.reload",

@@ -141,7 +141,8 @@ class StartTask(Message, frozen=True):
 class RunPluginJob(Message, frozen=True):
     """The job of a short-lived child that runs plugin code once and answers with a `Reply`.
 
-    `job` names a function in `task/jobs.py`; `arguments` and the reply's `body` are JSON.
+    `job` names a function in `task/jobs.py`; `arguments` and the reply's `body` are JSON, and so is
+    `elsewhere`: the plugins that only other children of the worker can load.
     """
 
     request: int
@@ -149,6 +150,7 @@ class RunPluginJob(Message, frozen=True):
     arguments: bytes
     worker_config: dict[str, str]
     log_levels: dict[str, str]
+    elsewhere: bytes = b"[]"
 
 
 class ChangeState(Message, frozen=True):

@@ -36,6 +36,7 @@ class Settings:
             "value.converter": "org.apache.kafka.connect.storage.StringConverter",
             "header.converter": "org.apache.kafka.connect.storage.StringConverter",
         }
+        self.plugin_path: list[str] = []
         self.task_shutdown_graceful_timeout = graceful
 
 

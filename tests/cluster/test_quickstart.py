@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from isthmus.embedded.home import isthmus_home
+from isthmus.config.home import isthmus_home
 from tests.support.cluster import child_pids, expect
 
 COMMAND = [sys.executable, "-m", "isthmus.cli.main", "quickstart"]

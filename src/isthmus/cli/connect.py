@@ -130,7 +130,10 @@ class Connect:
         if self._is_built:
             self._herder.halt()
         await self._rest.stop()
-        await self._fork_server.stop()
+        if self._is_built:
+            await self._worker.end_processes()
+        else:
+            await self._fork_server.stop()
         await asyncio.gather(self._configs.stop(), self._statuses.stop(), self._offsets.stop())
         log.info("Kafka Connect stopped")
 

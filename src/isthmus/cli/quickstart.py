@@ -24,7 +24,7 @@ from rich.live import Live
 from rich.table import Table
 
 from isthmus.api.errors import ConnectError
-from isthmus.embedded.home import isthmus_home
+from isthmus.config.home import isthmus_home
 from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.embedded.worker_process import WorkerProcess
 

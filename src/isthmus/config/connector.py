@@ -294,6 +294,8 @@ class ConverterChoice:
     class_name: str
     options: dict[str, str]
     is_workers: bool
+    #: The version, or range of versions, that is wanted; None for any (KIP-891).
+    version: str | None = None
 
 
 def choose_converter(config: Config, worker: WorkerConfig, key: ConverterKey) -> ConverterChoice:
@@ -308,8 +310,11 @@ def choose_converter(config: Config, worker: WorkerConfig, key: ConverterKey) ->
         options = {
             name: value for name, value in _with_prefix(config, prefix).items() if value is not None
         }
-        return ConverterChoice(own, options, is_workers=False)
-    return ConverterChoice(str(worker.values[key]), worker.with_prefix(prefix), is_workers=True)
+        version = options.pop("plugin.version", None)
+        return ConverterChoice(own, options, is_workers=False, version=version)
+    options = worker.with_prefix(prefix)
+    version = options.pop("plugin.version", None)
+    return ConverterChoice(str(worker.values[key]), options, is_workers=True, version=version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ def _define_plugins(definition: ConfigDef) -> None:
         None,
         validator=ValidList(empty_allowed=False, null_allowed=True),
         importance=Importance.LOW,
-        documentation="Directories with plugins, separated by commas. Variables are not resolved"
+        documentation="Folders with plugins, separated by commas: in each, a virtual environment, a"
+        " folder of packages or a folder of wheels for each plugin. Variables are not resolved"
         " here.",
     )
     definition.define(

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from isthmus.api.errors import ConnectError
-from isthmus.embedded.home import isthmus_home
+from isthmus.config.home import isthmus_home
 
 _MIRROR = "ISTHMUS_MAVEN_REPOSITORY"
 _STAMPS = "verified.json"

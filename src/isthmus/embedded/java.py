@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from isthmus.api.errors import ConnectError
-from isthmus.embedded.home import isthmus_home
+from isthmus.config.home import isthmus_home
 
 OLDEST_JAVA = 17  # Kafka 4 runs on nothing older
 

@@ -14,6 +14,7 @@ from isthmus.herder.validation import VALIDATION_TIMEOUT, PluginJobs, Validation
 from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
 from isthmus.kafka.consumer_groups import ConsumerGroups
 from isthmus.kafka.offset_codec import encode_key, encode_value
+from isthmus.plugins import wanted_by
 from isthmus.storage.offset_store import OffsetStore
 
 T = TypeVar("T")
@@ -128,11 +129,16 @@ class Offsets:
         verb: str,
     ) -> Message:
         arguments = {"config": config, "offsets": [[part, offset] for part, offset in offsets]}
-        complete = await self._jobs.run_job("alter_offsets", arguments, VALIDATION_TIMEOUT)
+        complete = await self._have_altered(config, arguments)
         await self._store.set(
             [(encode_key(name, part), encode_value(offset)) for part, offset in offsets]
         )
         return _message(complete, verb)
+
+    async def _have_altered(self, config: Mapping[str, str | None], arguments: object) -> Any:
+        """Tell the connector of its new offsets; return whether those in Kafka are all of them."""
+        wanted = wanted_by(config, {})
+        return await self._jobs.run_job("alter_offsets", arguments, VALIDATION_TIMEOUT, wanted)
 
     async def _alter_sink(
         self,
@@ -159,7 +165,7 @@ class Offsets:
     ) -> Message:
         wanted = [[topic, partition, offset] for (topic, partition), offset in offsets.items()]
         arguments = {"config": config, "offsets": wanted}
-        complete = await self._jobs.run_job("alter_offsets", arguments, VALIDATION_TIMEOUT)
+        complete = await self._have_altered(config, arguments)
         return _message(complete, verb)
 
 

@@ -4,8 +4,7 @@ All of that is plugin code, so it runs in a short-lived child. What cannot chang
 runs, the list of plugins and what kind of connector a class is, is asked once and remembered.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -22,18 +21,28 @@ from isthmus.herder.views import (
     JsonConfig,
     PluginInfo,
 )
+from isthmus.plugins import (
+    CONNECTORS,
+    PluginDescriptor,
+    PluginIndex,
+    PluginKind,
+    Wanted,
+    wanted_by,
+)
 
 #: Validation is the connector's own code and may ask its source or target; the REST API gives up
 #: on a request at this age, so a validation that takes longer has nobody left to tell.
 VALIDATION_TIMEOUT = 90.0
 
-_CONNECTOR_TYPES = ("sink", "source")
-
 
 class PluginJobs(Protocol):
-    """Runs plugin code in a child of its own."""
+    """Knows the plugins, and runs their code in a child of its own."""
 
-    async def run_job(self, job: str, arguments: object, timeout: float) -> Any: ...
+    async def plugins(self) -> PluginIndex: ...
+
+    async def run_job(
+        self, job: str, arguments: object, timeout: float, wanted: Sequence[Wanted] = ()
+    ) -> Any: ...
 
 
 class Validation:
@@ -48,27 +57,23 @@ class Validation:
         self._jobs = jobs
         self._config = config
         self._resolve = resolve
-        self._plugins: asyncio.Task[list[PluginInfo]] | None = None
         self._types: dict[str, str] = {}
 
     async def plugins(self, *, connectors_only: bool) -> list[PluginInfo]:
         """Return the plugins of this worker in Java's order: sinks, sources, then the others."""
-        if self._plugins is None or (self._plugins.done() and self._plugins.exception()):
-            self._plugins = asyncio.create_task(self._describe_plugins())
-        found = await asyncio.shield(self._plugins)
-        if not connectors_only:
-            return found
-        return [plugin for plugin in found if plugin.type in _CONNECTOR_TYPES]
-
-    async def _describe_plugins(self) -> list[PluginInfo]:
-        described = await self._jobs.run_job("describe_plugins", {}, VALIDATION_TIMEOUT)
-        return msgspec.convert(described, list[PluginInfo])
+        index = await self._jobs.plugins()
+        found = index.of(CONNECTORS) if connectors_only else list(index)
+        # A converter that is in several places in the same version is one entry.
+        return list(dict.fromkeys(map(_plugin_info, found)))
 
     async def plugin_config(self, plugin: str, version: str | None) -> list[ConfigKeyInfo]:
         """Return the settings of a plugin, a connector's together with the runtime's own."""
         arguments = {"plugin": plugin, "version": version}
+        wanted = [Wanted("plugin", "version", tuple(PluginKind), plugin, version)]
         try:
-            described = await self._jobs.run_job("plugin_config", arguments, VALIDATION_TIMEOUT)
+            described = await self._jobs.run_job(
+                "plugin_config", arguments, VALIDATION_TIMEOUT, wanted
+            )
         except LookupError as error:
             raise NotFoundError(f"Unknown plugin {plugin}.") from error
         except ConnectError as error:  # the version is no version
@@ -81,15 +86,20 @@ class Validation:
         if not name:
             return "unknown"
         if name not in self._types:
-            arguments = {"connector.class": name}
             try:
-                kind = await self._jobs.run_job("connector_type", arguments, VALIDATION_TIMEOUT)
+                kind = await self._find_type(name)
             except ConnectError:
                 return "unknown"
             if kind == "unknown":
                 return "unknown"
             self._types[name] = kind
         return self._types[name]
+
+    async def _find_type(self, name: str) -> str:
+        if listed := (await self._jobs.plugins()).named(CONNECTORS, name):
+            return str(listed[0].kind)
+        arguments = {"connector.class": name}
+        return await self._jobs.run_job("connector_type", arguments, VALIDATION_TIMEOUT)
 
     async def validate(self, config: JsonConfig) -> ConfigInfos:
         """Return each setting of the connector with its value and errors.
@@ -103,7 +113,10 @@ class Validation:
             raise BadRequestError(f"Connector config {{{shown}}} contains no connector type")
         try:
             answer = await self._jobs.run_job(
-                "validate_config", {"config": resolved}, VALIDATION_TIMEOUT
+                "validate_config",
+                {"config": resolved},
+                VALIDATION_TIMEOUT,
+                wanted_by(resolved, self._config.originals),
             )
         except RestError:
             raise
@@ -136,6 +149,10 @@ class Validation:
         for wrong in validate_group(config, self._config):
             infos = _with_error(infos, wrong.name, config.get(wrong.name), wrong.error_messages[0])
         return infos
+
+
+def _plugin_info(plugin: PluginDescriptor) -> PluginInfo:
+    return PluginInfo(plugin.class_name, str(plugin.kind), plugin.version)
 
 
 def _with_error(infos: ConfigInfos, key: str, value: str | None, message: str) -> ConfigInfos:

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from isthmus.plugins.versions import VersionKey, version_key
+
 #: The version of a plugin that does not say one; the REST API leaves it out.
 UNDEFINED_VERSION: Final = "undefined"
+
+#: Where plugins are that came with the worker or were installed beside it, in Java's word.
+WORKERS_OWN: Final = "classpath"
 
 
 class PluginKind(StrEnum):
@@ -23,6 +28,7 @@ class PluginKind(StrEnum):
 Kinds: TypeAlias = PluginKind | Collection[PluginKind]
 
 CONNECTORS: Final = (PluginKind.SINK, PluginKind.SOURCE)
+_ORDER: Final = list(PluginKind)
 
 #: The ends of class names that an alias may leave out. Most converters are of both kinds.
 _SUFFIXES: Final[Mapping[PluginKind, Sequence[str]]] = {
@@ -47,6 +53,8 @@ class PluginDescriptor:
     version: str = UNDEFINED_VERSION
     #: What the class is called with: one class may stand for both `Cast$Key` and `Cast$Value`.
     arguments: tuple[Any, ...] = ()
+    #: The place on `plugin.path` that it comes from.
+    location: str = WORKERS_OWN
 
     @property
     def simple_name(self) -> str:
@@ -64,10 +72,14 @@ class PluginDescriptor:
         """Return whether `name` is this plugin's full name, in Java's or Python's spelling."""
         return name in {self.class_name, self.python_class, self.python_class.replace(":", ".")}
 
+    def sort_key(self) -> tuple[int, str, VersionKey]:
+        """Return what lists are sorted by: kind, name, version."""
+        return _ORDER.index(self.kind), self.class_name, version_key(self.version)
+
     def __str__(self) -> str:
         """Return Java's text, which clients get to see when a connector is not found."""
         return (
             f"PluginDesc{{klass=class {self.class_name}, name='{self.class_name}',"
             f" version='{self.version}', encodedVersion={self.version}, type={self.kind},"
-            f" typeName='{self.kind}', location='classpath'}}"
+            f" typeName='{self.kind}', location='{self.location}'}}"
         )

@@ -1,22 +1,17 @@
-"""Which plugins there are, and how one is found by the name that a config gives it.
+"""Finding plugins and importing them: for processes that run plugin code, never for the worker's.
 
 A plugin is listed as a `PluginDescriptor`: names only, so that a list costs no imports. Isthmus's
 own stand in `BUILT_IN` under Java's class names, so configs written for Java run unchanged. Other
 packages add theirs by an entry point of the group `isthmus.plugins`, which names a plugin class,
-or an iterable of descriptors.
-
-A name in a config may be any of
-
-    org.apache.kafka.connect.file.FileStreamSourceConnector     the name in the list
-    isthmus.connectors.file_source:FileStreamSourceConnector    Python's, also with a dot
-    FileStreamSourceConnector, FileStreamSource                 aliases, if only one plugin has it
-    my_package.my_module.MyConnector                            a class that no list names
+or an iterable of descriptors. What a config calls them is in `index.py`; besides that a class that
+no list names may be called `my_package.my_module.MyConnector`.
 """
 
 import importlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import replace
+from importlib.metadata import EntryPoint, distributions
 from typing import Any, Final, cast
 
 from isthmus.api.connector import SinkConnector, SourceConnector
@@ -27,16 +22,15 @@ from isthmus.plugins.built_in import BUILT_IN
 from isthmus.plugins.descriptor import (
     CONNECTORS,
     UNDEFINED_VERSION,
+    WORKERS_OWN,
     Kinds,
     PluginDescriptor,
     PluginKind,
 )
-
-ENTRY_POINT_GROUP: Final = "isthmus.plugins"
+from isthmus.plugins.index import PluginIndex, Wanted, unknown
+from isthmus.plugins.path import ENTRY_POINT_GROUP, PluginLocation, plain_name
 
 log = logging.getLogger(__name__)
-
-_ORDER: Final = list(PluginKind)
 
 _BASES: Final[Mapping[PluginKind, type]] = {
     PluginKind.SINK: SinkConnector,
@@ -48,76 +42,91 @@ _BASES: Final[Mapping[PluginKind, type]] = {
 }
 
 
-class PluginNotFoundError(ConnectError):
-    """No plugin has this name, or more than one."""
-
-
 class Plugins:
     """The plugins that a process can load. Java: Plugins.
 
     Other packages' lists are read, which imports code of theirs, when they are first needed: not
     for a full name that stands in `descriptors`. A package whose plugins cannot be listed is left
-    out with a line in the log. `load` and `create` import plugins. All of that is for processes
-    that run plugin code, never for the worker's.
+    out with a line in the log. `load` and `create` import plugins.
     """
 
     def __init__(
-        self, descriptors: Iterable[PluginDescriptor], entry_points: Iterable[EntryPoint] = ()
+        self,
+        descriptors: Iterable[PluginDescriptor],
+        declared: Iterable[tuple[EntryPoint, str]] = (),
+        elsewhere: Iterable[PluginDescriptor] = (),
     ) -> None:
-        self._known = _in_order(descriptors)
-        self._unread = tuple(entry_points)
+        """`declared` are the entry points of other packages, each with its location.
+
+        `elsewhere` is what other processes of the worker can load: it is listed, not loaded.
+        """
+        self._known = PluginIndex(descriptors)
+        self._unread = tuple(declared)
+        self._elsewhere = tuple(elsewhere)
 
     @classmethod
-    def discover(cls) -> "Plugins":
-        """Return all plugins that the installed packages declare; imports nothing of theirs."""
-        return cls(BUILT_IN, entry_points(group=ENTRY_POINT_GROUP))
+    def discover(cls, locations: Sequence[PluginLocation] = ()) -> "Plugins":
+        """Return all plugins that the installed packages declare; imports nothing of theirs.
+
+        `locations` are those whose folders this process imports from besides the worker's own.
+        """
+        return cls(BUILT_IN, _declared(locations))
+
+    def with_others(self, elsewhere: Iterable[PluginDescriptor]) -> "Plugins":
+        """Return these plugins, which also list those that only other processes can load."""
+        return Plugins(self._known, self._unread, elsewhere)
 
     @property
-    def _descriptors(self) -> Sequence[PluginDescriptor]:
+    def _here(self) -> PluginIndex:
         unread, self._unread = self._unread, ()
         found: list[PluginDescriptor] = []
-        for entry_point in unread:
+        for entry_point, location in unread:
             try:
-                found.extend(_descriptors_of(entry_point))
+                found.extend(replace(d, location=location) for d in _descriptors_of(entry_point))
             except Exception:  # somebody else's module may raise anything when it is imported
                 log.exception(
-                    "Plugins left out: entry_point=%s value=%s",
+                    "Plugins left out: entry_point=%s value=%s location=%s",
                     entry_point.name,
                     entry_point.value,
+                    location,
                 )
         if found:
-            self._known = _in_order([*self._known, *found])
+            self._known = PluginIndex([*self._known, *found])
         return self._known
 
     def __iter__(self) -> Iterator[PluginDescriptor]:
-        return iter(self._descriptors)
+        return iter(self._here)
 
-    def of(self, kinds: Kinds) -> list[PluginDescriptor]:
-        """Return the plugins of these kinds, in Java's order."""
-        return _of(kinds, self._descriptors)
+    def everywhere(self) -> PluginIndex:
+        """Return all plugins that the worker has, in this process or others."""
+        return PluginIndex([*self._here, *self._elsewhere]) if self._elsewhere else self._here
 
-    def find(self, kinds: Kinds, name: str) -> PluginDescriptor:
+    def find(self, kinds: Kinds, name: str, version: str | None = None) -> PluginDescriptor:
         """Return the plugin of one of these kinds that a config calls `name`.
 
         A class that no list names is imported to see what it is.
 
         Raises:
-            PluginNotFoundError: There is none, or `name` is an alias of several.
-        ConnectError: There is one that no list names, and its module cannot be imported.
+            PluginNotFoundError: There is none, or none of this version or range of versions, or
+                `name` is an alias of several.
+            ConnectError: There is one that no list names, and its module cannot be imported.
         """
-        full = _called(name, _of(kinds, self._known)) or _called(name, self.of(kinds))
-        if full is not None:
-            return full
-        candidates = self.of(kinds)
-        by_alias = {d.class_name: d for d in candidates if name in d.aliases}
-        if len(by_alias) == 1:
-            return next(iter(by_alias.values()))
-        if by_alias:
-            raise _ambiguous(kinds, name, by_alias.values())
-        unlisted = _describe_unlisted(kinds, name)
-        if unlisted is None:
-            raise _unknown(kinds, name, candidates)
-        return unlisted
+        among = (kinds,) if isinstance(kinds, PluginKind) else tuple(kinds)
+        wanted = Wanted("", "", among, name, version)
+        index = self._known if self._known.called(kinds, name) else self._here
+        found = index.matching(wanted)
+        if found is None:
+            unlisted = _describe_unlisted(among, name)
+            if unlisted is None:
+                raise unknown(among, name, self.everywhere().of(among))
+            found = PluginIndex([unlisted]).matching(replace(wanted, name=unlisted.class_name))
+        assert found is not None
+        return found
+
+    def find_connector(self, config: Mapping[str, str | None]) -> PluginDescriptor:
+        """Return the connector that a config names; raises as `find`."""
+        name, version = config.get("connector.class"), config.get("connector.plugin.version")
+        return self.find(CONNECTORS, name or "", version)
 
     def load(self, descriptor: PluginDescriptor) -> type[Any]:
         """Import the plugin's class.
@@ -145,30 +154,24 @@ class Plugins:
         """
         return self.load(descriptor)(*descriptor.arguments)
 
-    def describe(self) -> list[dict[str, str]]:
-        """Return what `GET /connector-plugins?connectorsOnly=false` lists, in its order."""
-        return [_describe(descriptor) for descriptor in self._descriptors]
 
+def _declared(locations: Iterable[PluginLocation]) -> list[tuple[EntryPoint, str]]:
+    """Return the entry points of all packages with the locations that they come from.
 
-def _in_order(descriptors: Iterable[PluginDescriptor]) -> Sequence[PluginDescriptor]:
-    unique = dict.fromkeys(descriptors)
-    return sorted(unique, key=lambda d: (_ORDER.index(d.kind), d.class_name))
-
-
-def _of(kinds: Kinds, descriptors: Iterable[PluginDescriptor]) -> list[PluginDescriptor]:
-    wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
-    return [descriptor for descriptor in descriptors if descriptor.kind in wanted]
-
-
-def _called(name: str, descriptors: Iterable[PluginDescriptor]) -> PluginDescriptor | None:
-    return next((descriptor for descriptor in descriptors if descriptor.is_called(name)), None)
-
-
-def _describe(descriptor: PluginDescriptor) -> dict[str, str]:
-    described = {"class": descriptor.class_name, "type": str(descriptor.kind)}
-    if descriptor.version != UNDEFINED_VERSION:
-        described["version"] = descriptor.version
-    return described
+    Of a package that is in several folders, the first one on the path is imported, and counts.
+    """
+    located = {folder: location.path for location in locations for folder in location.folders}
+    seen = {"isthmus"}  # its plugins are known, and it may have come along with a plugin
+    found: list[tuple[EntryPoint, str]] = []
+    for distribution in distributions():
+        declared = [each for each in distribution.entry_points if each.group == ENTRY_POINT_GROUP]
+        # The name is asked for last: it takes parsing all of the package's metadata.
+        if not declared or (name := plain_name(distribution)) in seen:
+            continue
+        seen.add(name)
+        folder = str(distribution.locate_file("")).rstrip("/")
+        found += [(each, located.get(folder, WORKERS_OWN)) for each in declared]
+    return found
 
 
 def _descriptors_of(entry_point: EntryPoint) -> list[PluginDescriptor]:
@@ -200,7 +203,7 @@ def _describe_class(plugin: type[Any], version: str) -> list[PluginDescriptor]:
     ]
 
 
-def _describe_unlisted(kinds: Kinds, name: str) -> PluginDescriptor | None:
+def _describe_unlisted(kinds: Iterable[PluginKind], name: str) -> PluginDescriptor | None:
     if ":" not in name and "." not in name:
         return None
     try:
@@ -211,7 +214,7 @@ def _describe_unlisted(kinds: Kinds, name: str) -> PluginDescriptor | None:
         raise _broken(name, name, error) from error
     if not isinstance(plugin, type):
         return None
-    wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
+    wanted = set(kinds)
     described = _describe_class(cast("type[Any]", plugin), UNDEFINED_VERSION)
     return next((descriptor for descriptor in described if descriptor.kind in wanted), None)
 
@@ -240,33 +243,3 @@ def _broken(class_name: str, python_class: str, error: Exception) -> ConnectErro
         f"Plugin {class_name} could not be loaded from {python_class}:"
         f" {type(error).__name__}: {error}"
     )
-
-
-def _unknown(
-    kinds: Kinds, name: str, candidates: Iterable[PluginDescriptor]
-) -> PluginNotFoundError:
-    if not _are_connectors(kinds):
-        return PluginNotFoundError(f"Class {name} could not be found.")
-    return PluginNotFoundError(
-        "Failed to find any class that implements Connector and which name matches"
-        f" {name}, available connectors are: {_listed(candidates)}"
-    )
-
-
-def _ambiguous(
-    kinds: Kinds, name: str, candidates: Iterable[PluginDescriptor]
-) -> PluginNotFoundError:
-    kind = "connector" if _are_connectors(kinds) else "plugin"
-    return PluginNotFoundError(
-        f"More than one {kind} matches alias {name}. Please use full package and class name"
-        f" instead. Classes found: {_listed(candidates)}"
-    )
-
-
-def _are_connectors(kinds: Kinds) -> bool:
-    wanted = {kinds} if isinstance(kinds, PluginKind) else set(kinds)
-    return bool(wanted) and wanted <= set(CONNECTORS)
-
-
-def _listed(descriptors: Iterable[PluginDescriptor]) -> str:
-    return ", ".join(map(str, sorted(descriptors, key=lambda d: d.class_name)))

@@ -7,6 +7,7 @@ latest      any
 
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from isthmus.api.errors import ConnectError
 
@@ -15,7 +16,8 @@ _PARTS = re.compile(r"\d+|[a-z]+")
 _BEFORE_RELEASE = ("alpha", "beta", "milestone", "rc", "cr", "snapshot")
 _RELEASE = ("final", "ga", "release")
 
-_Key = tuple[tuple[int, int | str], ...]
+#: What versions sort by, as Maven sorts them.
+VersionKey: TypeAlias = tuple[tuple[int, int | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,16 @@ class _Restriction:
     high_included: bool
 
     def contains(self, version: str) -> bool:
-        key = _key(version)
-        if self.low and (key < _key(self.low) or (key == _key(self.low) and not self.low_included)):
+        key = version_key(version)
+        if self.low and (
+            key < version_key(self.low) or (key == version_key(self.low) and not self.low_included)
+        ):
             return False
         if not self.high:
             return True
-        return key < _key(self.high) or (key == _key(self.high) and self.high_included)
+        return key < version_key(self.high) or (
+            key == version_key(self.high) and self.high_included
+        )
 
     def __str__(self) -> str:
         left, right = "[" if self.low_included else "(", "]" if self.high_included else ")"
@@ -44,6 +50,11 @@ class VersionRange:
 
     _restrictions: tuple[_Restriction, ...]
 
+    @staticmethod
+    def is_given(text: str | None) -> bool:
+        """Return whether `text` asks for certain versions: not if it is empty, or `latest`."""
+        return bool(text and text.strip() and text.strip() != "latest")
+
     @classmethod
     def parse(cls, text: str | None) -> "VersionRange | None":
         """Return the range, or None for any version.
@@ -52,7 +63,7 @@ class VersionRange:
             ConnectError: It is no range.
         """
         text = (text or "").strip()
-        if not text or text == "latest":
+        if not cls.is_given(text):
             return None
         if text[0] not in "[(" and "," not in text:
             text = f"[{text}]"
@@ -73,7 +84,7 @@ def _restriction(match: re.Match[str]) -> _Restriction:
     return _Restriction(low, opening == "[", high if comma else low, closing == "]")
 
 
-def _key(version: str) -> _Key:
+def version_key(version: str) -> VersionKey:
     """Return what sorts as Maven sorts: `1.0-rc1` before `1.0`, which equals `1` and `1.0.0`."""
     parts: list[tuple[int, int | str]] = []
     for text in _PARTS.findall(version.lower()):

@@ -13,7 +13,7 @@ from isthmus.channel import (
     StateChanged,
     TargetState,
 )
-from isthmus.plugins import CONNECTORS, PluginKind, Plugins
+from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.connector import ConnectorRunner
 from isthmus.task.jobs import run_job
 from isthmus.task.link import Link
@@ -45,8 +45,7 @@ def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
     """Run a task to its end and report how it ended. Java: WorkerTask.run."""
     try:
         if job.target_state is not TargetState.STOPPED:
-            class_name = job.connector_config.get("connector.class") or ""
-            is_source = plugins.find(CONNECTORS, class_name).kind is PluginKind.SOURCE
+            is_source = plugins.find_connector(job.connector_config).kind is PluginKind.SOURCE
             runner = SourceRunner if is_source else SinkRunner
             runner(job, link, plugins).run()
     except BaseException:  # also SystemExit, by which a plugin may try to end the process

@@ -26,7 +26,7 @@ from isthmus.channel import (
     TargetState,
 )
 from isthmus.config.connector import sink_topics
-from isthmus.plugins import CONNECTORS, PluginDescriptor, Plugins
+from isthmus.plugins import PluginDescriptor, Plugins
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
 
@@ -73,7 +73,7 @@ class ConnectorRunner:
         return connector
 
     def _find(self) -> PluginDescriptor:
-        return self._plugins.find(CONNECTORS, self._job.config.get("connector.class") or "")
+        return self._plugins.find_connector(self._job.config)
 
     def _live(self, connector: AnyConnector) -> None:
         state: TargetState | None = None

@@ -1,6 +1,6 @@
 """The parent of all child processes: forks when the worker says so, and tells how children ended.
 
-    python -m isthmus.task.fork_server DESCRIPTOR WORKER_PID SYS_PATH
+    python -m isthmus.task.fork_server DESCRIPTOR WORKER_PID SYS_PATH PLUGIN_LOCATIONS
 
 It imports what every child needs, once, so that a child starts in milliseconds and shares that
 memory with all others. It opens nothing and has no thread, because a fork copies neither.
@@ -31,11 +31,12 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 from typing import NoReturn
 
+import msgspec
 from setproctitle import setproctitle
 
 from isthmus import logs
@@ -49,6 +50,7 @@ from isthmus.channel import (
     RenewLease,
     encode,
 )
+from isthmus.plugins import PluginLocation
 from isthmus.task.child import run_child
 from isthmus.task.warm_up import warm_up
 
@@ -209,9 +211,14 @@ def _print_by_lines() -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
+def _paths(locations: Sequence[PluginLocation]) -> list[str]:
+    return [", ".join(location.path for location in locations)] if locations else []
+
+
 def main() -> None:
     """Serve the worker whose end of the channel is a descriptor on the command line."""
-    descriptor, worker, path = sys.argv[1:]
+    descriptor, worker, path, locations_json = sys.argv[1:]
+    locations = msgspec.json.decode(locations_json, type=list[PluginLocation])
     end_with_parent(int(worker))
     for number in _IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -219,10 +226,10 @@ def main() -> None:
     faulthandler.register(signal.SIGQUIT, all_threads=True)
     faulthandler.enable()
     sys.path[:] = json.loads(path)
-    setproctitle(f"isthmus: fork server of worker {worker}")
+    setproctitle(" for ".join([f"isthmus: fork server of worker {worker}", *_paths(locations)]))
     logs.configure()
     _print_by_lines()
-    run = partial(run_child, plugins=warm_up())
+    run = partial(run_child, plugins=warm_up(locations))
     # What lives now lives in all children for ever: out of the collector's sight it stays shared.
     gc.disable()
     gc.freeze()

@@ -15,7 +15,6 @@ from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.channel import Reply, RunPluginJob
 from isthmus.config.infos import config_key_info
 from isthmus.plugins import CONNECTORS, PluginDescriptor, PluginKind, PluginNotFoundError, Plugins
-from isthmus.plugins.versions import VersionRange
 from isthmus.task.validation import Catalog, framework_def, validate_config
 
 log = logging.getLogger(__name__)
@@ -32,6 +31,8 @@ def run_job(message: RunPluginJob, plugins: Plugins) -> Reply:
     """Do the job and return its answer, or the error that it ended with."""
     try:
         arguments = msgspec.json.decode(message.arguments, type=dict[str, Any])
+        elsewhere = msgspec.json.decode(message.elsewhere, type=list[PluginDescriptor])
+        plugins = plugins.with_others(elsewhere)
         answer = JOBS[message.job](arguments, message.worker_config, plugins)
         return Reply(message.request, msgspec.json.encode(answer))
     except ConnectError as error:
@@ -54,8 +55,8 @@ def _validate_config(arguments: Arguments, worker: Mapping[str, str], plugins: P
 
 
 def _describe_plugins(_: Arguments, __: Mapping[str, str], plugins: Plugins) -> object:
-    """Return what `GET /connector-plugins?connectorsOnly=false` lists."""
-    return plugins.describe()
+    """Return all plugins that this process can load, as `PluginDescriptor`s."""
+    return list(plugins)
 
 
 def _plugin_config(arguments: Arguments, _: Mapping[str, str], plugins: Plugins) -> object:
@@ -69,14 +70,10 @@ def _plugin_config(arguments: Arguments, _: Mapping[str, str], plugins: Plugins)
 
 
 def _find(plugins: Plugins, name: str, version: str | None) -> PluginDescriptor:
-    wanted = VersionRange.parse(version)
     try:
-        descriptor = plugins.find(tuple(PluginKind), name)
+        return plugins.find(tuple(PluginKind), name, version)
     except PluginNotFoundError as error:
         raise UnknownPluginError(str(error)) from None
-    if wanted is not None and not wanted.contains(descriptor.version):
-        raise UnknownPluginError(f"Plugin {name} has no version in {wanted}")
-    return descriptor
 
 
 def _connector_type(arguments: Arguments, _: Mapping[str, str], plugins: Plugins) -> object:
@@ -94,7 +91,7 @@ def _alter_offsets(arguments: Arguments, _: Mapping[str, str], plugins: Plugins)
     partition and offset; an offset is null for a reset.
     """
     config: dict[str, str] = {k: v for k, v in arguments["config"].items() if v is not None}
-    descriptor = plugins.find(CONNECTORS, config.get("connector.class", ""))
+    descriptor = plugins.find_connector(config)
     connector = cast("AnyConnector", plugins.create(descriptor))
     offsets = arguments["offsets"]
     try:

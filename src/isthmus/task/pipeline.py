@@ -182,13 +182,15 @@ class _Plugins:
         choice = choose_converter(
             self._config, self._worker, "key.converter" if side == "key" else "value.converter"
         )
-        converter, name = self._create(PluginKind.CONVERTER, choice.class_name)
+        converter, name = self._create(PluginKind.CONVERTER, choice.class_name, choice.version)
         converter.configure({**choice.options, "converter.type": side}, is_key=side == "key")
         return converter, name
 
     def header_converter(self) -> tuple[HeaderConverter, str]:
         choice = choose_converter(self._config, self._worker, "header.converter")
-        converter, name = self._create(PluginKind.HEADER_CONVERTER, choice.class_name)
+        converter, name = self._create(
+            PluginKind.HEADER_CONVERTER, choice.class_name, choice.version
+        )
         converter.configure({**choice.options, "converter.type": "header"})
         return converter, name
 
@@ -197,7 +199,8 @@ class _Plugins:
 
     def _transformation(self, alias: str) -> Step:
         options = _options(self._config, f"transforms.{alias}.")
-        transformation, name = self._create(PluginKind.TRANSFORMATION, options.pop("type", ""))
+        class_name, version = options.pop("type", ""), options.pop("plugin.version", None)
+        transformation, name = self._create(PluginKind.TRANSFORMATION, class_name, version)
         predicate_alias = options.pop("predicate", None)
         negate = options.pop("negate", "false").strip().lower() == "true"
         transformation.configure(options)
@@ -215,13 +218,14 @@ class _Plugins:
                 alias,
                 f"there is no such predicate, expected predicates.{alias}.type to be set",
             )
-        predicate, _ = self._create(PluginKind.PREDICATE, options.pop("type"))
+        class_name, version = options.pop("type"), options.pop("plugin.version", None)
+        predicate, _ = self._create(PluginKind.PREDICATE, class_name, version)
         predicate.configure(options)
         return predicate
 
-    def _create(self, kind: PluginKind, class_name: str) -> tuple[Any, str]:
+    def _create(self, kind: PluginKind, class_name: str, version: str | None) -> tuple[Any, str]:
         """Return a plugin that will be closed with the others, and its full name."""
-        descriptor = self._plugins.find(kind, class_name.strip())
+        descriptor = self._plugins.find(kind, class_name.strip(), version)
         plugin = self._plugins.create(descriptor)
         self.closing.append(plugin.close)
         return plugin, descriptor.class_name

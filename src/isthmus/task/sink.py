@@ -30,7 +30,7 @@ from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import sink_consumer_config
 from isthmus.config.connector import SinkTopics, sink_topics
 from isthmus.config.worker import WorkerConfig
-from isthmus.plugins import CONNECTORS, Plugins
+from isthmus.plugins import Plugins
 from isthmus.task.consumed import key_of, positions, raw_batches
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errant import ErrantRecords
@@ -72,7 +72,7 @@ class SinkRunner:
         worker = WorkerConfig.from_properties(job.worker_config)
         config = job.connector_config
         worker.override_policy.check(config, ClientKind.CONSUMER)
-        connector = plugins.create(plugins.find(CONNECTORS, config.get("connector.class") or ""))
+        connector = plugins.create(plugins.find_connector(config))
         self._version: str = connector.version
         self._task: SinkTask = connector.task_class()()
         self._config = {key: value for key, value in job.config.items() if value is not None}

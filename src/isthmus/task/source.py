@@ -23,7 +23,7 @@ from isthmus.channel import StartTask, State, StateChanged, TargetState, TopicsU
 from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import source_producer_config
 from isthmus.config.worker import WorkerConfig
-from isthmus.plugins import CONNECTORS, Plugins
+from isthmus.plugins import Plugins
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.link import Link
@@ -61,7 +61,7 @@ class SourceRunner:
         worker = WorkerConfig.from_properties(job.worker_config)
         config = job.connector_config
         worker.override_policy.check(config, ClientKind.PRODUCER)
-        connector = plugins.create(plugins.find(CONNECTORS, config.get("connector.class") or ""))
+        connector = plugins.create(plugins.find_connector(config))
         self._version: str = connector.version
         self._task: SourceTask = connector.task_class()()
         self._config = {key: value for key, value in job.config.items() if value is not None}

@@ -27,7 +27,16 @@ from isthmus.config.connector import (
 from isthmus.config.connector_def import connector_config_def, sink_config_def, source_config_def
 from isthmus.config.infos import Info, config_infos, extend_infos
 from isthmus.config.override_policy import build_override_policy, clients_used
-from isthmus.plugins import CONNECTORS, PluginDescriptor, PluginKind, PluginNotFoundError, Plugins
+from isthmus.plugins import (
+    CONNECTORS,
+    PluginDescriptor,
+    PluginIndex,
+    PluginKind,
+    PluginNotFoundError,
+    Plugins,
+    Wanted,
+    wanted_by,
+)
 from isthmus.plugins.versions import VersionRange
 
 log = logging.getLogger(__name__)
@@ -62,7 +71,8 @@ class Catalog:
 
     def names(self, kind: str) -> Sequence[str]:
         """Return the class names of all plugins of a kind."""
-        return [descriptor.class_name for descriptor in self._plugins.of(PluginKind(kind))]
+        found = self._plugins.everywhere().of(PluginKind(kind))
+        return list(dict.fromkeys(descriptor.class_name for descriptor in found))
 
     def resolve(self, kind: str, name: str) -> str | None:
         """Return the full class name for a class name or alias; None if there is none."""
@@ -85,7 +95,7 @@ def validate_config(config: Config, worker: Mapping[str, str], plugins: Plugins)
     """
     class_name = config.get("connector.class") or ""
     descriptor = plugins.find(CONNECTORS, class_name)
-    wrong_version = _validate_version(config, descriptor)
+    wrong_version = _validate_connector_version(config, descriptor, plugins)
     if wrong_version is not None:
         return wrong_version
     connector = cast("AnyConnector", plugins.create(descriptor))
@@ -95,6 +105,7 @@ def validate_config(config: Config, worker: Mapping[str, str], plugins: Plugins)
     values = {value.name: value for value in definition.validate(config)}
     _add_errors(values, _cross_checks(config, worker, connector, values))
     _add_errors(values, validate_no_nulls(config))
+    _add_errors(values, _validate_versions(config, plugins))
 
     connector_def, connector_values = _ask_connector(connector, config)
     keys = {**definition.keys, **connector_def.keys}
@@ -109,20 +120,46 @@ def framework_def(kind: PluginKind, catalog: Catalog) -> ConfigDef:
     return sink_config_def(catalog) if kind is PluginKind.SINK else source_config_def(catalog)
 
 
-def _validate_version(config: Config, descriptor: PluginDescriptor) -> Info | None:
+def _validate_connector_version(
+    config: Config, descriptor: PluginDescriptor, plugins: Plugins
+) -> Info | None:
     """Return the answer for a connector that there is only in other versions (KIP-891)."""
-    given = config.get("connector.plugin.version")
-    wanted = VersionRange.parse(given)
-    if wanted is None or wanted.contains(descriptor.version):
-        return None
-    message = (
-        f"Plugin {descriptor.class_name} not found that matches the version range {wanted},"
-        f" available versions: [{descriptor.version}]"
-    )
     names = ("connector.class", "connector.plugin.version")
+    version = config.get("connector.plugin.version")
+    wanted = Wanted(*names, CONNECTORS, descriptor.class_name, version)
+    known = PluginIndex([descriptor, *plugins.everywhere()])
+    message = _why_not(known, wanted)
+    if message is None:
+        return None
     keys = {name: connector_config_def().keys[name] for name in names}
     values = [ConfigValue(name, config.get(name), [], [message]) for name in names]
     return config_infos(config.get("connector.class") or "", [], keys, values)
+
+
+def _validate_versions(config: Config, plugins: Plugins) -> Sequence[ConfigValue]:
+    """Return errors of converters, transformations and predicates that lack the version wanted."""
+    errors: list[ConfigValue] = []
+    for wanted in wanted_by(config, {}):
+        message = _why_not(plugins.everywhere(), wanted)
+        if message is not None and wanted.key != "connector.class":
+            names = (wanted.key, wanted.version_key)
+            errors += [ConfigValue(name, config.get(name), [], [message]) for name in names]
+    return errors
+
+
+def _why_not(known: PluginIndex, wanted: Wanted) -> str | None:
+    """Return why no version of a plugin is what is wanted; None if one is, or there is no plugin.
+
+    Raises:
+        ConnectError: The version is no version.
+    """
+    if not VersionRange.is_given(wanted.version):
+        return None
+    try:
+        known.matching(wanted)
+    except PluginNotFoundError as error:
+        return str(error)
+    return None
 
 
 def _with_defaults(definition: ConfigDef, worker: Mapping[str, str], plugins: Plugins) -> ConfigDef:

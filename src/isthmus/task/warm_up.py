@@ -8,28 +8,45 @@ task's 5.6 instead of 7.9.
 """
 
 import logging
+import site
+import sys
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import Producer
 
 from isthmus import logs
 from isthmus.api.errors import ConnectError
 from isthmus.config.worker_def import worker_config_def
-from isthmus.plugins import BUILT_IN, Plugins
+from isthmus.plugins import BUILT_IN, PluginLocation, Plugins
 
 log = logging.getLogger(__name__)
 
 
-def warm_up() -> Plugins:
-    """Prepare for children; return the plugins that there are."""
-    plugins = Plugins.discover()
+def warm_up(locations: Sequence[PluginLocation] = ()) -> Plugins:
+    """Prepare for children; return the plugins that there are.
+
+    The runtime and its libraries are imported before the folders of `locations` are searched: a
+    plugin may bring any version of any other library, and these are the worker's.
+    """
+    own = Plugins(BUILT_IN)
     for descriptor in BUILT_IN:
         try:
-            plugins.load(descriptor)
+            own.load(descriptor)
         except ConnectError as error:
             log.warning("%s; tried again when it is used", error)
     worker_config_def()
     _initialize_librdkafka()
-    return plugins
+    _import_first_from(folder for location in locations for folder in location.folders)
+    return Plugins.discover(locations)
+
+
+def _import_first_from(folders: Iterable[str]) -> None:
+    """Put folders of packages before all others on the path, with what their .pth files add."""
+    before = list(sys.path)
+    for folder in folders:
+        site.addsitedir(folder)
+    added = [entry for entry in sys.path if entry not in before]
+    sys.path[:] = [*added, *before]
 
 
 def _initialize_librdkafka() -> None:

@@ -17,7 +17,10 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import (
@@ -30,6 +33,7 @@ from isthmus.channel import (
     RenewLease,
     encode,
 )
+from isthmus.plugins import PluginLocation
 
 log = logging.getLogger(__name__)
 
@@ -78,14 +82,21 @@ class Process:
 
 
 class ForkServer:
-    """Starts child processes. All but `start` is for the event loop."""
+    """Starts child processes. All but `start` is for the event loop.
 
-    def __init__(self) -> None:
+    Children import from the folders of `locations` first, then from where the worker does. All
+    fork servers of a worker have the same `lease`.
+    """
+
+    def __init__(
+        self, locations: Sequence[PluginLocation] = (), lease: Lease | None = None
+    ) -> None:
+        self._locations = locations
         self._server: _Server | None = None
         self._watch: asyncio.Task[None] | None = None
         self._last_number = 0
         self._stopping = False
-        self.lease = Lease()
+        self.lease = lease or Lease()
 
     def start(self) -> None:
         """Start the process and return; call it early, on the main thread.
@@ -93,7 +104,7 @@ class ForkServer:
         The kernel ends the fork server when the *thread* that started it ends, so that must be one
         that lives as long as the worker.
         """
-        self._server = _Server()
+        self._server = _Server(self._locations)
         if self.lease.until < math.inf:
             self._server.send(RenewLease(self.lease.until))
         log.info("Fork server started as process %d", self._server.pid)
@@ -173,7 +184,7 @@ class ForkServer:
 class _Server:
     """One fork server process, from its start to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, locations: Sequence[PluginLocation]) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
@@ -187,6 +198,7 @@ class _Server:
                     str(theirs.fileno()),
                     str(os.getpid()),
                     json.dumps(sys.path),
+                    msgspec.json.encode(locations).decode(),
                 ],
                 pass_fds=[theirs.fileno()],
             )

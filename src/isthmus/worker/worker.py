@@ -4,6 +4,7 @@
     WorkerConnector     one connector's process and state       connector.py
     WorkerTask          one task's process and state            task.py
     Child               a process and the channel to it         child.py
+    Environments        which plugins there are, and where      environments.py
     ForkServer          the parent of all these processes       fork_server.py
 
 Code of plugins never runs here, so nothing that it does can stop a heartbeat or an answer.
@@ -27,8 +28,10 @@ from isthmus.channel import (
     StartTask,
     TargetState,
 )
+from isthmus.plugins import PluginDescriptor, PluginIndex, Wanted, wanted_by
 from isthmus.worker.child import Child, OffsetAccess, end_in_order
 from isthmus.worker.connector import ConnectorListener, TooManyTasksError, WorkerConnector
+from isthmus.worker.environments import Environments
 from isthmus.worker.fork_server import ForkServer
 from isthmus.worker.task import TaskListener, WorkerTask
 
@@ -42,6 +45,8 @@ _START_TIMEOUT = 10.0
 _CHANGE_TIMEOUT = 2.0
 #: More jobs than this wait for each other, so that a flood of requests is no flood of processes.
 _JOBS_AT_ONCE = 32
+#: How long the plugins of one place may take to be imported and listed.
+_DESCRIBE_TIMEOUT = 90.0
 
 
 class WorkerSettings(Protocol):
@@ -51,6 +56,9 @@ class WorkerSettings(Protocol):
     def originals(self) -> Mapping[str, str]:
         """All of the worker's properties, `${…}` resolved."""
         ...
+
+    @property
+    def plugin_path(self) -> Sequence[str] | None: ...
 
     @property
     def task_shutdown_graceful_timeout(self) -> float: ...
@@ -82,7 +90,9 @@ class Worker:
         self._listener = listener
         self._offsets = offsets
         self._cluster_id = cluster_id
-        self._fork_server = fork_server or ForkServer()
+        self._environments = Environments(
+            fork_server or ForkServer(), config.plugin_path or (), self._describe
+        )
         self._connectors: dict[str, WorkerConnector] = {}
         self._tasks: dict[ConnectorTaskId, WorkerTask] = {}
         self._jobs: set[Child] = set()
@@ -90,22 +100,30 @@ class Worker:
         self._log_levels: dict[str, str] = {}
 
     async def start(self) -> None:
-        """Start the fork server, unless the caller has."""
-        self._fork_server.ensure_started()
+        """Start the fork server, unless the caller has, and look for plugins on the path."""
+        self._environments.start()
 
     async def stop(self) -> None:
         """Stop everything that runs here in order, and all processes."""
         await asyncio.gather(
             self.stop_connectors(self.connector_names), self.stop_tasks(self.task_ids)
         )
-        await self._fork_server.stop()
+        await self._environments.stop()
+
+    async def end_processes(self) -> None:
+        """End all processes that are left, and let no other start."""
+        await self._environments.stop()
+
+    async def plugins(self) -> PluginIndex:
+        """Return all plugins that connectors on this worker can use, all versions of each."""
+        return await self._environments.plugins()
 
     def renew_lease(self, until: float) -> None:
         """Let connectors and tasks run until then, a moment of `time.monotonic`.
 
         Unless it is renewed, all of them are killed at that moment, even if this process is frozen.
         """
-        self._fork_server.renew_lease(until)
+        self._environments.renew_lease(until)
 
     @property
     def connector_names(self) -> list[str]:
@@ -249,25 +267,42 @@ class Worker:
         if (connector := self._connectors.get(name)) is not None:
             await connector.change_state(target_state, _CHANGE_TIMEOUT)
 
-    async def run_job(self, job: str, arguments: object, timeout: float) -> Any:
+    async def run_job(
+        self, job: str, arguments: object, timeout: float, wanted: Sequence[Wanted] = ()
+    ) -> Any:
         """Run code of plugins once, in a process of its own, and return its answer.
 
-        `job` is the name of a function in `isthmus.task.jobs`; arguments and answer are JSON.
+        `job` is the name of a function in `isthmus.task.jobs`; arguments and answer are JSON. The
+        process can load the plugins that are `wanted`, and all of the worker's own.
 
         Raises:
             ConnectError: The job says no, took longer than `timeout`, or its process died.
             LookupError: There is no such plugin.
             PluginError: Code of a plugin raised what is no error of Connect's.
         """
+        locations = await self._environments.locations_for(wanted)
         message = RunPluginJob(
             1,
             job,
             msgspec.json.encode(arguments),
             dict(self._config.originals),
             self._log_levels,
+            msgspec.json.encode(await self._environments.elsewhere(locations)),
         )
+        return await self._run_job(message, self._environments.server(locations), timeout)
+
+    async def _describe(self, server: ForkServer) -> Sequence[PluginDescriptor]:
+        worker_config = dict(self._config.originals)
+        message = RunPluginJob(1, "describe_plugins", b"{}", worker_config, self._log_levels)
+        described = await self._run_job(message, server, _DESCRIBE_TIMEOUT)
+        return msgspec.convert(described, list[PluginDescriptor])
+
+    async def _run_job(self, message: RunPluginJob, server: ForkServer, timeout: float) -> Any:
+        job = message.job
         async with self._free_jobs:
-            child = await self._start_child(message, _take_nothing)
+            child = await Child.start(
+                server, f"isthmus: job {job}", message, self._offsets, _take_nothing
+            )
             self._jobs.add(child)
             try:
                 reply = await child.result(message, timeout)
@@ -304,11 +339,12 @@ class Worker:
         return changed
 
     async def _start_child(
-        self,
-        job: StartConnector | StartTask | RunPluginJob,
-        on_report: Callable[[AnyMessage], None],
+        self, job: StartConnector | StartTask, on_report: Callable[[AnyMessage], None]
     ) -> Child:
-        return await Child.start(self._fork_server, _title(job), job, self._offsets, on_report)
+        config = job.config if isinstance(job, StartConnector) else job.connector_config
+        wanted = wanted_by(config, self._config.originals)
+        server = self._environments.server(await self._environments.locations_for(wanted))
+        return await Child.start(server, _title(job), job, self._offsets, on_report)
 
 
 #: What an error of a job is in this process; others are ConnectError.
@@ -319,14 +355,10 @@ _JOB_ERRORS: dict[str, type[Exception]] = {
 }
 
 
-def _title(job: StartConnector | StartTask | RunPluginJob) -> str:
-    match job:
-        case StartConnector():
-            return f"isthmus: connector {job.name}"
-        case StartTask():
-            return f"isthmus: task {job.connector}-{job.task}"
-        case RunPluginJob():
-            return f"isthmus: job {job.job}"
+def _title(job: StartConnector | StartTask) -> str:
+    if isinstance(job, StartConnector):
+        return f"isthmus: connector {job.name}"
+    return f"isthmus: task {job.connector}-{job.task}"
 
 
 def _take_nothing(message: AnyMessage) -> None:

@@ -1,8 +1,9 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -148,37 +149,28 @@ def test_every_built_in_plugin_can_be_made() -> None:
         assert plugins.create(descriptor) is not None
 
 
-def test_plugins_are_described_in_javas_order_and_without_an_undefined_version() -> None:
-    undefined = PluginDescriptor("z.Z", PluginKind.SINK, "z:Z")
-    plugins = Plugins([*BUILT_IN, undefined])
+def test_plugins_are_listed_in_javas_order() -> None:
+    other = PluginDescriptor("z.Z", PluginKind.SINK, "z:Z")
 
-    described = plugins.describe()
+    found = list(Plugins([*BUILT_IN, other]))
 
-    assert described[:3] == [
-        {
-            "class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
-            "type": "sink",
-            "version": "4.3.1",
-        },
-        {"class": "z.Z", "type": "sink"},
-        {"class": FILE_SOURCE, "type": "source", "version": "4.3.1"},
-    ]
-    converters = [entry["class"] for entry in described if entry["type"] == "converter"]
+    sink, source = "org.apache.kafka.connect.file.FileStreamSinkConnector", FILE_SOURCE
+    assert [plugin.class_name for plugin in found[:3]] == [sink, "z.Z", source]
+    converters = [plugin.class_name for plugin in found if plugin.kind is PluginKind.CONVERTER]
     assert converters == sorted(converters)
-    assert described[-1]["type"] == "header_converter"
+    assert found[-1].kind is PluginKind.HEADER_CONVERTER
 
 
 def test_discovery_lists_every_built_in_plugin_once() -> None:
-    described = Plugins.discover().describe()
+    identities = [(found.class_name, found.kind) for found in Plugins.discover()]
 
-    identities = [(entry["class"], entry["type"]) for entry in described]
     assert len(identities) == len(set(identities))
-    assert {(d.class_name, str(d.kind)) for d in BUILT_IN} <= set(identities)
+    assert {(found.class_name, found.kind) for found in BUILT_IN} <= set(identities)
 
 
 def test_listing_plugins_imports_none_of_them() -> None:
     program = (
-        "import sys; from isthmus.plugins import Plugins; Plugins.discover().describe();"
+        "import sys; from isthmus.plugins import Plugins; list(Plugins.discover());"
         "print([m for m in sys.modules if m.startswith(('isthmus.conv', 'isthmus.conn'))])"
     )
 
@@ -205,42 +197,45 @@ class Entry:
         return self.declared
 
 
-def declare(monkeypatch: pytest.MonkeyPatch, declared: object) -> None:
-    def entry_points(group: str) -> list[Entry]:
-        assert group == "isthmus.plugins"
-        return [Entry(declared)]
-
-    monkeypatch.setattr("isthmus.plugins.loading.entry_points", entry_points)
+def declaring(declared: object) -> Plugins:
+    return Plugins(BUILT_IN, [(cast("EntryPoint", Entry(declared)), "/opt/plugins/test")])
 
 
 @pytest.mark.parametrize(
     "declared", [ReversingConverter, [listed("x.Y")], {"y": listed("x.Y")}], ids=type
 )
 def test_a_package_declares_a_class_or_a_list_or_a_mapping_of_descriptors(
-    declared: Mapping[str, object], monkeypatch: pytest.MonkeyPatch
+    declared: Mapping[str, object],
 ) -> None:
-    declare(monkeypatch, declared)
+    found = list(declaring(declared))
 
-    assert len(Plugins.discover().describe()) == len(BUILT_IN) + 1
+    assert len(found) == len(BUILT_IN) + 1
+    assert {plugin.location for plugin in found} == {"classpath", "/opt/plugins/test"}
 
 
 @pytest.mark.parametrize("declared", [ImportError("no driver"), ["not a descriptor"]], ids=type)
 def test_a_broken_package_costs_only_its_own_plugins(
-    declared: object, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    declared: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    declare(monkeypatch, declared)
-
-    assert len(Plugins.discover().describe()) == len(BUILT_IN)
+    assert len(list(declaring(declared))) == len(BUILT_IN)
     assert "Plugins left out: entry_point=test" in caplog.text
 
 
 def test_the_full_name_of_a_built_in_plugin_is_found_without_the_code_of_other_packages(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    declare(monkeypatch, ImportError("no driver"))
-    plugins = Plugins.discover()
+    plugins = declaring(ImportError("no driver"))
 
     assert plugins.find(CONNECTORS, FILE_SOURCE).class_name == FILE_SOURCE
     assert not caplog.records
     assert plugins.find(CONNECTORS, "FileStreamSource").class_name == FILE_SOURCE
     assert "Plugins left out: entry_point=test" in caplog.text
+
+
+@pytest.mark.parametrize("name", [FILE_SOURCE, f"{__name__}:ReversingConverter"])
+def test_a_plugin_is_refused_in_another_version_than_wanted(name: str) -> None:
+    kinds = (PluginKind.SOURCE, PluginKind.CONVERTER)
+
+    with pytest.raises(PluginNotFoundError, match=r"version range \[9,9\], available versions: \["):
+        Plugins(BUILT_IN).find(kinds, name, "9")
+    assert Plugins(BUILT_IN).find(kinds, name, "[1,5)").kind in kinds

@@ -9,7 +9,7 @@ import pytest
 from isthmus.api.config_def import ConfigDef, ConfigValue
 from isthmus.api.errors import ConnectError
 from isthmus.channel import RunPluginJob
-from isthmus.plugins import Plugins
+from isthmus.plugins import PluginDescriptor, PluginKind, Plugins
 from isthmus.task.jobs import run_job
 from isthmus.task.validation import validate_config
 from tests.support.connectors import TestSink, TestSource
@@ -262,8 +262,34 @@ def test_the_type_of_a_connector_is_known_or_unknown() -> None:
 def test_plugins_are_listed_sinks_first() -> None:
     described = job("describe_plugins", {})
 
-    assert described[0]["type"] == "sink"
-    assert {"class", "type", "version"} >= set(described[0])
+    assert described[0]["kind"] == "sink"
+    assert described[0]["location"] == "classpath"
+
+
+def test_plugins_of_other_processes_are_recommended_and_their_versions_named() -> None:
+    converter = PluginDescriptor("x.Csv", PluginKind.CONVERTER, "x:Csv", "2.0", location="/p/csv")
+    newer = PluginDescriptor(SOURCE.replace(":", "."), PluginKind.SOURCE, SOURCE, "3.0")
+    plugins = Plugins.discover().with_others([converter, newer])
+    config = {**source(), "connector.plugin.version": "[9,10)"}
+
+    infos = cast("dict[str, Any]", validate_config(source(), WORKER, plugins))
+    wrong = cast("dict[str, Any]", validate_config(config, WORKER, plugins))
+
+    values = {entry["value"]["name"]: entry["value"] for entry in infos["configs"]}
+    assert "x.Csv" in values["key.converter"]["recommended_values"]
+    assert errors(wrong)["connector.plugin.version"] == [
+        f"Plugin {newer.class_name} not found that matches the version range [9,10), available"
+        " versions: [1.2.3, 3.0]"
+    ]
+
+
+def test_a_converter_or_transformation_in_another_version_is_an_error_of_both_settings() -> None:
+    found = errors(
+        validate(source(key__converter="JsonConverter", key__converter__plugin__version="1"))
+    )
+
+    assert set(found) == {"key.converter", "key.converter.plugin.version"}
+    assert "available versions: [4.3.1]" in found["key.converter"][0]
 
 
 def test_a_connector_is_asked_about_new_offsets() -> None:
