@@ -9,10 +9,12 @@ import contextlib
 import ctypes
 import logging
 import os
+import resource
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from isthmus.api.config_def import ConfigDef, ConfigValue, Importance, Range, Type
 from isthmus.api.connector import SinkConnector, SourceConnector
@@ -70,6 +72,21 @@ def allocate() -> None:
     _memory.append(bytearray(os.urandom(1024)) * 64 * 1024)
 
 
+def exhaust() -> None:
+    """Take memory without end, of 256 MB that this process may have more than now."""
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = now + 256 * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    while True:
+        _memory.append(bytearray(1024))
+
+
+def fork() -> None:
+    """Leave a process behind that does nothing, each time."""
+    if os.fork() == 0:
+        hang()
+
+
 def garbage() -> None:
     """Write into every socket of the process what no worker understands."""
     for descriptor in range(3, 64):
@@ -86,6 +103,8 @@ DEEDS: dict[str, Callable[[], None]] = {
     "exit": exit_politely,
     "chatter": chatter,
     "allocate": allocate,
+    "exhaust": exhaust,
+    "fork": fork,
     "garbage": garbage,
 }
 
@@ -134,9 +153,15 @@ class TestSource(SourceConnector):
         self.offset = self.context.offset_reader.offset({"file": "a"})
         if config.get("ask.again") == "true":
             self.context.request_task_reconfiguration()
+        if config.get("flood") == "true":
+            threading.Thread(target=self.flood, daemon=True).start()
         if config.get("fail.later") == "true":
             error = ConnectError("noticed on another thread")
             threading.Thread(target=self.context.raise_error, args=[error]).start()
+
+    def flood(self) -> None:
+        while True:
+            self.context.request_task_reconfiguration()
 
     def task_class(self) -> type[SourceTask]:
         return IdleSourceTask

@@ -33,6 +33,9 @@ from isthmus.herder.views import (
 from isthmus.storage.config_store import RestartRequest
 from isthmus.storage.status_store import Status
 
+#: How long the restart of one connector waits for its end. Others' requests wait with it.
+_RESTART_PATIENCE = 1.0
+
 
 class Connectors:
     """The connectors of the cluster, as one worker's REST API sees them. For the event loop."""
@@ -188,7 +191,7 @@ class Connectors:
             if not self._herder.state.contains(name):
                 raise NotFoundError(f"Unknown connector: {name}")
             if self._herder.owns_connector(name):
-                await self._herder.work.restart_connector(name)
+                await self._herder.work.restart_connector(name, patience=_RESTART_PATIENCE)
                 return
             self._refer_to_owner(self._herder.leader.connector_owner(name), name)
 

@@ -386,8 +386,7 @@ class Herder:
         for name in decided.restart_connectors:
             await self.work.restart_connector(name)
         await asyncio.gather(*(self.work.change_state(name) for name in decided.change_states))
-        for request in staged.restarts.values():
-            await self._restart_own_part(request)
+        await asyncio.gather(*map(self._restart_own_part, staged.restarts.values()))
         if decided.rejoin and not joining:
             self._rejoin("connectors or task configs have changed")
 

@@ -60,6 +60,8 @@ class LocalWork:
         self._publish = publish
         self._background: dict[str, asyncio.Task[None]] = {}
         self._asked_again: set[str] = set()
+        #: Connectors that are being stopped to be started anew; set once that has happened.
+        self._restarts: dict[str, asyncio.Event] = {}
 
     def renew_lease(self, until: float) -> None:
         """Let the work go on until then, a moment of `time.monotonic`; see `Worker.renew_lease`."""
@@ -108,12 +110,20 @@ class LocalWork:
             self._put_task(task, State.RESTARTING)
         await self.start(owned)
 
-    async def restart_connector(self, name: str) -> None:
-        """Stop the connector and start it anew if it still has a config; leave its tasks alone."""
-        bounced = Work(connectors=frozenset({name}))
-        await self.stop(bounced)
-        if self._configs.snapshot().contains(name):
-            await self.start(bounced)
+    async def restart_connector(self, name: str, patience: float = 0.0) -> None:
+        """Stop the connector and start it anew if it still has a config; leave its tasks alone.
+
+        It is stopped in the background, so that connectors that do not stop hold up neither each
+        other nor requests; `patience` is how many seconds of that are waited for here.
+        """
+        if name not in self._restarts:
+            self.running |= Work(connectors=frozenset({name}))
+            stopped = asyncio.Event()
+            self._in_background(name, self._restart_connector(name, stopped))
+            self._restarts[name] = stopped
+        if patience:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._restarts[name].wait(), patience)
 
     async def restart_task(self, task: ConnectorTaskId) -> bool:
         """Stop the task and start it anew; return False if it could not be started."""
@@ -155,6 +165,13 @@ class LocalWork:
             return
         if target is TargetState.STARTED:
             await self._reconfigure_until_done(name)
+
+    async def _restart_connector(self, name: str, stopped: asyncio.Event) -> None:
+        await self._worker.stop_connectors([name])
+        del self._restarts[name]
+        stopped.set()
+        # The newest config counts: it may have changed again in the meantime.
+        await self._start_connector(name)
 
     async def _start_task(self, task: ConnectorTaskId) -> bool:
         state = self._configs.snapshot()
@@ -215,6 +232,8 @@ class LocalWork:
     def _cancel_background(self, name: str) -> None:
         if (task := self._background.pop(name, None)) is not None:
             task.cancel()
+        if (stopped := self._restarts.pop(name, None)) is not None:
+            stopped.set()
 
     def _background_ended(self, name: str, task: asyncio.Task[None]) -> None:
         if self._background.get(name) is task:

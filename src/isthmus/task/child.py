@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import traceback
 
 from isthmus import logs
 from isthmus.channel import (
@@ -15,6 +14,7 @@ from isthmus.channel import (
 )
 from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.connector import ConnectorRunner
+from isthmus.task.failure import trace_of_failure
 from isthmus.task.jobs import run_job
 from isthmus.task.link import Link
 from isthmus.task.sink import SinkRunner
@@ -50,7 +50,7 @@ def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
             runner(job, link, plugins).run()
     except BaseException:  # also SystemExit, by which a plugin may try to end the process
         if not link.stopping.is_set():
-            trace = traceback.format_exc()
+            trace = trace_of_failure()
             log.error("Task %s-%d has failed: %s", job.connector, job.task, trace)
             link.send(StateChanged(State.FAILED, trace))
             return 1

@@ -27,6 +27,7 @@ from isthmus.channel import (
 )
 from isthmus.config.connector import sink_topics
 from isthmus.plugins import PluginDescriptor, Plugins
+from isthmus.task.failure import trace_of_failure
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
 
@@ -61,7 +62,7 @@ class ConnectorRunner:
             connector = self._build()
             self._live(connector)
         except BaseException:  # noqa: BLE001 - also SystemExit of a plugin is a failure
-            self._context.fail(traceback.format_exc())
+            self._context.fail(trace_of_failure())
         return self._context.close()
 
     def _build(self) -> AnyConnector:
@@ -113,7 +114,7 @@ class ConnectorRunner:
         try:
             configs = self._generate(request.max_tasks, connector)
         except _TooManyTasksError as error:
-            self._context.fail(traceback.format_exc())
+            self._context.fail(trace_of_failure())
             return Reply(request.request, error_type="TooManyTasksError", error=str(error))
         except Exception as error:
             log.exception("Connector %s failed to generate task configs", self._job.name)

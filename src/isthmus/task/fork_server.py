@@ -165,6 +165,8 @@ class ForkServer:
             setproctitle(title)
             gc.enable()
             exit_code = self._run(socket.socket(fileno=descriptor))
+        except BaseException:
+            log.exception("%s has failed", title)
         finally:
             # Not sys.exit: this stack is the fork server's, and threads of plugins may be stuck.
             os._exit(exit_code)

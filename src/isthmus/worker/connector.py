@@ -119,7 +119,12 @@ class WorkerConnector:
             self._left_alone = not reached
 
     async def change_state(self, target: TargetState, timeout: float) -> None:
-        """Go to another target state; returns as `reach` does."""
+        """Go to another target state; returns as `reach` does.
+
+        One that is being stopped goes nowhere: what is started after it begins with the target.
+        """
+        if self._stopping:
+            return
         if self.state is State.FAILED:
             if target is not TargetState.STOPPED:
                 log.error("Connector %s is FAILED and cannot become %s", self.name, target)

@@ -6,6 +6,7 @@ import queue
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -154,6 +155,18 @@ def test_a_connection_is_kept_for_the_next_request(server: RunningServer) -> Non
 
     assert first is connection.sock
     connection.close()
+
+
+def test_answers_do_not_wait_for_acknowledgements_of_the_client(server: RunningServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=10.0)
+    begin = time.monotonic()
+    for _ in range(50):
+        connection.request("GET", "/connectors")
+        connection.getresponse().read()
+    seconds = time.monotonic() - begin
+    connection.close()
+
+    assert seconds < 1.0, f"{seconds:.2f} s for 50 requests; a delayed acknowledgement takes 40 ms"
 
 
 def test_a_stop_waits_for_the_request_under_way() -> None:
