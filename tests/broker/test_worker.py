@@ -15,8 +15,9 @@ import pytest
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.config.tasks_max import TooManyTasksError
 from isthmus.kafka.offset_codec import encode_key, encode_value
-from isthmus.worker.worker import PluginError, TooManyTasksError, Worker
+from isthmus.worker.worker import PluginError, Worker
 from tests.support.listener import RecordingListener
 
 SOURCE = "tests.support.connectors:TestSource"

@@ -13,12 +13,13 @@ from typing import Any, Protocol
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max, tasks_max
 from isthmus.group.assignor import Work
 from isthmus.herder.errors import RestError
 from isthmus.herder.reconcile import configs_with_placeholders, described, task_configs_changed
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import Status, StatusStore
-from isthmus.worker.worker import TooManyTasksError, Worker, WorkerListener
+from isthmus.worker.worker import Worker, WorkerListener
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +182,8 @@ class LocalWork:
         target = state.target_state(task.connector) or TargetState.STARTED
         try:
             connector_config, config = self._resolve(raw_connector), self._resolve(raw)
+            limit, count = tasks_max(connector_config), state.task_count(task.connector)
+            check_tasks_max(task.connector, connector_config, count, limit)
             return await self._worker.start_task(task, connector_config, config, target)
         except ConnectError as error:
             log.error("Task %s could not be started: %s", task, error)
@@ -215,9 +218,7 @@ class LocalWork:
         if raw is None or not started or not self._worker.is_running(name):
             return
         config = self._resolve(raw)
-        configs = await self._worker.task_configs(
-            name, int((config.get("tasks.max") or "1").strip())
-        )
+        configs = await self._worker.task_configs(name, tasks_max(config))
         stored = configs_with_placeholders(raw, configs)
         if task_configs_changed(self._configs.snapshot(), name, stored, self._resolve):
             await self._publish(name, stored)

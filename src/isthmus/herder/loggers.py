@@ -37,7 +37,7 @@ class Loggers:
         return self._set_level(namespace, level.upper())
 
     async def set_in_cluster(self, namespace: str, level: str) -> None:
-        """Write the level to the config topic; every running worker sets it, this one too."""
+        """Write the level as it was given; every running worker sets it, this one too."""
         if not logs.is_level(level):
             raise NotFoundError(f"invalid log level '{level}'.")
-        await self._configs.put_logger_level(namespace, level.upper())
+        await self._configs.put_logger_level(namespace, level)

@@ -4,14 +4,14 @@ Every function here is pure: the state of the config topic, the assignment and w
 in, a decision comes out, and `herder.py` acts on it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from isthmus.channel import ConnectorTaskId, State
 from isthmus.group.assignor import Work
 from isthmus.group.protocol import Assignment
-from isthmus.storage.cluster_state import ClusterState
+from isthmus.storage.cluster_state import ClusterState, Resolve
 from isthmus.storage.config_store import RestartRequest
 
 
@@ -134,12 +134,13 @@ def task_configs_changed(
     state: ClusterState,
     name: str,
     configs: Sequence[Mapping[str, str]],
-    resolve: Callable[[Mapping[str, str | None]], Mapping[str, str | None]],
+    resolve: Resolve,
 ) -> bool:
     """Return whether these task configs differ from those in the config topic.
 
     A connector's config that differs from the one at the last commit counts as a difference too:
-    its tasks must see it, even if their own configs are the same (converters, overrides).
+    its tasks must see it, even if their own configs are the same (converters, overrides). So does
+    another value behind the same `${…}`, as far as this worker has seen the former.
     """
     tasks = state.tasks(name)
     if len(tasks) != len(configs) or state.task_count(name) != len(configs):
@@ -148,8 +149,8 @@ def task_configs_changed(
         return True
     applied, current = state.applied_config(name), state.connector_config(name)
     if applied is None or current is None:
-        return applied is not current
-    return resolve(applied) != resolve(current)
+        return applied is not None or current is not None
+    return applied.resolved(resolve) != resolve(current)
 
 
 @dataclass(frozen=True, slots=True)

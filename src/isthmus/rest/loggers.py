@@ -56,11 +56,14 @@ class LoggersResource:
             return empty_answer(HTTPStatus.NO_CONTENT)
         if scope != "worker":
             log.warning("Unknown scope %s for the level of %s; using worker", scope, namespace)
-        changed = await self._requests.complete(self._herder.set_worker_logger(namespace, level))
+        changed = await self._requests.complete(
+            self._herder.set_worker_logger(namespace, level.upper())
+        )
         return json_answer(sorted(changed))
 
 
 async def _read_level(request: Request) -> str:
+    """Return the level in the case in which it was given: so it goes into the config topic."""
     body = read_config(await json_body(request))
     if body is None:
         raise UnreadableBodyError(
@@ -71,4 +74,4 @@ async def _read_level(request: Request) -> str:
         raise BadRequestError("Desired 'level' parameter was not specified in request.")
     if level.strip().upper() not in _LEVELS:
         raise NotFoundError(f"invalid log level '{level}'.")
-    return level.strip().upper()
+    return level.strip()

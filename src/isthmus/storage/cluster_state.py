@@ -1,11 +1,31 @@
 """What the config topic says, at one moment; immutable. Java: ClusterConfigState."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from isthmus.channel import ConnectorTaskId, TargetState
 
 Config = Mapping[str, str | None]
+
+Resolve = Callable[[Config], Config]
+
+
+class AppliedConfig:
+    """A connector's config as of one commit of its task configs. For the event loop only.
+
+    Its variables are resolved at the first look, and stay as they were then: a later change of a
+    value behind the same `${…}` is thus a difference. Java: AppliedConnectorConfig.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._resolved: Config | None = None
+
+    def resolved(self, resolve: Resolve) -> Config:
+        """Return the config with its variables as of the first call."""
+        if self._resolved is None:
+            self._resolved = resolve(self.config)
+        return self._resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +54,7 @@ class ClusterState:
     tasks_by_id: Mapping[ConnectorTaskId, Config] = field(
         default_factory=dict[ConnectorTaskId, Config]
     )
-    applied: Mapping[str, Config] = field(default_factory=dict[str, Config])
+    applied: Mapping[str, AppliedConfig] = field(default_factory=dict[str, AppliedConfig])
     inconsistent_connectors: frozenset[str] = frozenset()
     task_count_records: Mapping[str, int] = field(default_factory=dict[str, int])
     task_config_generations: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -71,6 +91,6 @@ class ClusterState:
         """Return the task's config as it was written."""
         return self.tasks_by_id.get(task)
 
-    def applied_config(self, name: str) -> Config | None:
+    def applied_config(self, name: str) -> AppliedConfig | None:
         """Return the connector's config as of the last commit of its task configs."""
         return self.applied.get(name)

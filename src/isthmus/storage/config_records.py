@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeAlias, cast
 from isthmus.channel import ConnectorTaskId, TargetState
 from isthmus.kafka.jackson import jackson_dumps, jackson_loads
 from isthmus.kafka.topic_log import LogRecord
-from isthmus.storage.cluster_state import ClusterState, Config, SessionKey
+from isthmus.storage.cluster_state import AppliedConfig, ClusterState, Config, SessionKey
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class ConfigReader:
         self._target_states: dict[str, TargetState] = {}
         self._task_counts: dict[str, int] = {}
         self._task_configs: dict[ConnectorTaskId, Config] = {}
-        self._applied: dict[str, Config] = {}
+        self._applied: dict[str, AppliedConfig] = {}
         self._inconsistent: set[str] = set()
         self._count_records: dict[str, int] = {}
         self._generations: dict[str, int] = {}
@@ -237,7 +237,7 @@ class ConfigReader:
             for number, config in waiting.items():
                 self._task_configs[ConnectorTaskId(name, number)] = config
             self._inconsistent.discard(name)
-            self._applied[name] = self._configs[name]
+            self._applied[name] = AppliedConfig(self._configs[name])
             if deferred is not None:
                 self._generations[name] = self._generations.get(name, -1) + 1
         else:

@@ -43,16 +43,18 @@ def run_child(connection: socket.socket, plugins: Plugins) -> int:
 
 def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
     """Run a task to its end and report how it ended. Java: WorkerTask.run."""
+    version: str | None = None
     try:
         if job.target_state is not TargetState.STOPPED:
-            is_source = plugins.find_connector(job.connector_config).kind is PluginKind.SOURCE
-            runner = SourceRunner if is_source else SinkRunner
+            connector = plugins.find_connector(job.connector_config)
+            version = connector.version
+            runner = SourceRunner if connector.kind is PluginKind.SOURCE else SinkRunner
             runner(job, link, plugins).run()
     except BaseException:  # also SystemExit, by which a plugin may try to end the process
         if not link.stopping.is_set():
             trace = trace_of_failure()
             log.error("Task %s-%d has failed: %s", job.connector, job.task, trace)
-            link.send(StateChanged(State.FAILED, trace))
+            link.send(StateChanged(State.FAILED, trace, version))
             return 1
         log.warning("Task %s-%d failed while stopping", job.connector, job.task, exc_info=True)
     link.send(StateChanged(State.UNASSIGNED))

@@ -13,7 +13,6 @@ from typing import cast
 
 import msgspec
 
-from isthmus.api.config_def import Type, parse_type
 from isthmus.api.connector import AnyConnector, SinkConnector
 from isthmus.api.errors import ConnectError
 from isthmus.channel import (
@@ -26,24 +25,13 @@ from isthmus.channel import (
     TargetState,
 )
 from isthmus.config.connector import sink_topics
+from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max
 from isthmus.plugins import PluginDescriptor, Plugins
 from isthmus.task.failure import trace_of_failure
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
 
 log = logging.getLogger(__name__)
-
-_TOO_MANY_TASKS = (
-    "The connector {name} has generated {generated} tasks, which is greater than {limit}, the"
-    " maximum number of tasks it is configured to create. This behaviour should be considered a"
-    " bug and is disallowed. If necessary, it can be permitted by reconfiguring the connector with"
-    " 'tasks.max.enforce' set to false; however, this option will be removed in a future release of"
-    " Kafka Connect."
-)
-
-
-class _TooManyTasksError(ConnectError):
-    pass
 
 
 class ConnectorRunner:
@@ -113,9 +101,9 @@ class ConnectorRunner:
     def _task_configs(self, request: GenerateTaskConfigs, connector: AnyConnector) -> Reply:
         try:
             configs = self._generate(request.max_tasks, connector)
-        except _TooManyTasksError as error:
+        except TooManyTasksError as error:
             self._context.fail(trace_of_failure())
-            return Reply(request.request, error_type="TooManyTasksError", error=str(error))
+            return Reply(request.request, error_type=TooManyTasksError.__name__, error=str(error))
         except Exception as error:
             log.exception("Connector %s failed to generate task configs", self._job.name)
             return Reply(
@@ -127,12 +115,7 @@ class ConnectorRunner:
         if not self._is_started:
             raise ConnectError(f"Connector {self._job.name} is not started")
         generated = connector.task_configs(max_tasks)
-        if len(generated) > max_tasks and self._is_limit_enforced():
-            raise _TooManyTasksError(
-                _TOO_MANY_TASKS.format(
-                    name=self._job.name, generated=len(generated), limit=max_tasks
-                )
-            )
+        check_tasks_max(self._job.name, self._job.config, len(generated), max_tasks)
         added = {"task.class": _task_class_name(self._find(), connector)}
         for key in ("topics", "topics.regex"):
             if (value := self._job.config.get(key)) is not None:
@@ -141,10 +124,6 @@ class ConnectorRunner:
             {**_checked(self._job.name, number, config), **added}
             for number, config in enumerate(generated)
         ]
-
-    def _is_limit_enforced(self) -> bool:
-        text = self._job.config.get("tasks.max.enforce") or "true"
-        return parse_type("tasks.max.enforce", text, Type.BOOLEAN) is True
 
 
 class _Context:

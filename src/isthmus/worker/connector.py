@@ -23,6 +23,7 @@ from isthmus.channel import (
     StateChanged,
     TargetState,
 )
+from isthmus.config.tasks_max import TooManyTasksError
 from isthmus.worker.child import Child
 
 log = logging.getLogger(__name__)
@@ -38,13 +39,6 @@ _FINAL_STATES = (State.UNASSIGNED, State.FAILED)
 
 #: A connector may ask a slow source what there is, but not keep the herder for ever.
 _TASK_CONFIGS_TIMEOUT = 60.0
-
-
-class TooManyTasksError(ConnectError):
-    """The connector generated more tasks than it may; it has FAILED.
-
-    Java: TooManyTasksException.
-    """
 
 
 class ConnectorListener(Protocol):

@@ -30,12 +30,10 @@ from isthmus.channel import (
 )
 from isthmus.plugins import PluginDescriptor, PluginIndex, Wanted, wanted_by
 from isthmus.worker.child import Child, OffsetAccess, end_in_order
-from isthmus.worker.connector import ConnectorListener, TooManyTasksError, WorkerConnector
+from isthmus.worker.connector import ConnectorListener, WorkerConnector
 from isthmus.worker.environments import Environments
 from isthmus.worker.fork_server import ForkServer
 from isthmus.worker.task import TaskListener, WorkerTask
-
-__all__ = ["PluginError", "TooManyTasksError", "Worker", "WorkerListener", "WorkerSettings"]
 
 log = logging.getLogger(__name__)
 

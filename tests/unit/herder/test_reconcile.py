@@ -11,7 +11,9 @@ from isthmus.herder.reconcile import (
     after_rebalance,
     configs_with_placeholders,
     restart_plan,
+    task_configs_changed,
 )
+from isthmus.storage.cluster_state import AppliedConfig, ClusterState, Config
 from isthmus.storage.config_store import RestartRequest
 
 TASK_0, TASK_1 = ConnectorTaskId("c", 0), ConnectorTaskId("c", 1)
@@ -52,6 +54,24 @@ def test_a_task_config_gets_its_placeholders_back_by_key() -> None:
     stored = configs_with_placeholders(raw, [{"password": "hunter2", "user": "other", "x": "1"}])
 
     assert stored == [{"password": "${file:/s:p}", "user": "other", "x": "1"}]
+
+
+def test_another_value_behind_the_same_variable_changes_the_task_configs() -> None:
+    raw = {"name": "c", "password": "${file:/s:p}"}
+    state = ClusterState(
+        configs={"c": raw},
+        task_counts={"c": 1},
+        tasks_by_id={TASK_0: {"n": "0"}},
+        applied={"c": AppliedConfig(raw)},
+    )
+    secrets = {"p": "first"}
+
+    def resolve(config: Config) -> Config:
+        return {**config, "password": secrets["p"]}
+
+    assert not task_configs_changed(state, "c", [{"n": "0"}], resolve)
+    secrets["p"] = "second"
+    assert task_configs_changed(state, "c", [{"n": "0"}], resolve)
 
 
 def test_of_several_restart_requests_for_a_connector_the_one_with_most_impact_is_kept() -> None:

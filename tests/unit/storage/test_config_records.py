@@ -242,7 +242,9 @@ def test_a_commit_of_no_tasks_needs_no_configs() -> None:
 
     assert found.tasks("c") == []
     assert found.task_count("c") == 0
-    assert found.applied_config("c") == {"name": "c"}
+    applied = found.applied_config("c")
+    assert applied is not None
+    assert applied.config == {"name": "c"}
 
 
 def test_a_commit_of_an_unknown_connector_is_ignored_and_uses_up_its_configs() -> None:
@@ -258,7 +260,9 @@ def test_a_commit_remembers_the_config_that_the_tasks_were_made_of() -> None:
 
     found = state(CONNECTOR, task(0), commit(1), newer)
 
-    assert found.applied_config("c") == {"name": "c"}
+    applied = found.applied_config("c")
+    assert applied is not None
+    assert applied.config == {"name": "c"}
     assert found.connector_config("c") == {"name": "newer"}
 
 
