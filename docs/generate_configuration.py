@@ -44,6 +44,9 @@ starts; REST and the config topic hold the text as it was written.
 A property of a worker that nothing reads is ignored with a warning that names the nearest real one.
 """
 
+#: Plugins that are another by a second name begin so.
+_OTHER_NAMES: Final = "io.apicurio."
+
 #: What is defined, checked and has no effect yet. A dot at the end makes it a prefix.
 _NO_EFFECT: Final = (
     "exactly.once.source.support",
@@ -172,9 +175,14 @@ def _plugins() -> Iterable[str]:
     plugins = Plugins(BUILT_IN)
     yield "## Plugins that come with Isthmus\n"
     without: list[str] = []
+    names: dict[str, list[str]] = {}
+    for descriptor in plugins:
+        names.setdefault(descriptor.python_class, []).append(descriptor.class_name)
     for descriptor in plugins:
         is_header = descriptor.kind is PluginKind.HEADER_CONVERTER
         if is_header and _is_also_converter(descriptor.class_name):
+            continue
+        if descriptor.class_name.startswith(_OTHER_NAMES):
             continue
         definition: ConfigDef = plugins.create(descriptor).config()
         keys = [key for key in definition if key.name != "converter.type"]
@@ -182,7 +190,9 @@ def _plugins() -> Iterable[str]:
             without.append(descriptor.class_name)
             continue
         yield f"### {descriptor.simple_name}\n"
-        yield f"`{descriptor.class_name}`, {descriptor.kind.replace('_', ' ')}.\n"
+        others = [n for n in names[descriptor.python_class] if n.startswith(_OTHER_NAMES)]
+        also = "".join(f", also called `{name}`" for name in others)
+        yield f"`{descriptor.class_name}`, {descriptor.kind.replace('_', ' ')}{also}.\n"
         yield from _table(keys)
     yield "### Without settings\n"
     yield from (f"- `{name}`" for name in without)

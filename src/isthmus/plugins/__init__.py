@@ -9,7 +9,7 @@ wheels.py       wheels as such a place
 loading.py      finding and importing; only in processes that run plugin code
 """
 
-from isthmus.plugins.built_in import BUILT_IN
+from isthmus.plugins.built_in import BUILT_IN, IMPORTED_WHEN_NAMED
 from isthmus.plugins.descriptor import (
     CONNECTORS,
     UNDEFINED_VERSION,
@@ -25,6 +25,7 @@ from isthmus.plugins.path import PluginLocation
 __all__ = [
     "BUILT_IN",
     "CONNECTORS",
+    "IMPORTED_WHEN_NAMED",
     "UNDEFINED_VERSION",
     "WORKERS_OWN",
     "Kinds",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from isthmus import CONNECT_VERSION
+from isthmus import CONNECT_VERSION, __version__
 from isthmus.plugins.descriptor import PluginDescriptor, PluginKind
 
 
@@ -28,6 +28,22 @@ _CONVERTERS: Final = (
     ("storage.StringConverter", "converters.string:StringConverter"),
 )
 
+_REGISTRY_CONVERTERS: Final = (
+    ("io.confluent.connect.avro.AvroConverter", "avro:AvroConverter"),
+    ("io.apicurio.registry.utils.converter.AvroConverter", "avro:AvroConverter"),
+)
+
+#: Plugins that bring large libraries with them: imported only where a config names them.
+IMPORTED_WHEN_NAMED: Final[Sequence[PluginDescriptor]] = tuple(
+    PluginDescriptor(
+        class_name=java_class,
+        kind=PluginKind.CONVERTER,
+        python_class=f"isthmus.converters.registry.{python_class}",
+        version=__version__,
+    )
+    for java_class, python_class in _REGISTRY_CONVERTERS
+)
+
 #: Isthmus's own plugins, under the names of the Java classes that they replace.
 BUILT_IN: Final[Sequence[PluginDescriptor]] = (
     _built_in(
@@ -47,4 +63,5 @@ BUILT_IN: Final[Sequence[PluginDescriptor]] = (
         "storage.SimpleHeaderConverter",
         "converters.simple_header:SimpleHeaderConverter",
     ),
+    *IMPORTED_WHEN_NAMED,
 )

@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 from isthmus import logs
 from isthmus.api.errors import ConnectError
 from isthmus.config.worker_def import worker_config_def
-from isthmus.plugins import BUILT_IN, PluginLocation, Plugins
+from isthmus.plugins import BUILT_IN, IMPORTED_WHEN_NAMED, PluginLocation, Plugins
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ def warm_up(locations: Sequence[PluginLocation] = ()) -> Plugins:
     """
     own = Plugins(BUILT_IN)
     for descriptor in BUILT_IN:
+        if descriptor in IMPORTED_WHEN_NAMED:
+            continue
         try:
             own.load(descriptor)
         except ConnectError as error:

@@ -1,0 +1,38 @@
+"""Avro with a schema registry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from isthmus.api.config_def import ConfigDef
+from isthmus.api.schema import Schema
+from isthmus.converters.registry.avro_from_connect import AvroText, avro_text
+from isthmus.converters.registry.avro_options import AvroOptions, define_avro_options
+from isthmus.converters.registry.avro_schema import parse_avro
+from isthmus.converters.registry.avro_to_connect import AvroReader
+from isthmus.converters.registry.avro_write import AvroWriting
+from isthmus.converters.registry.client import StoredSchema
+from isthmus.converters.registry.converter import OwnSchema, RegistryConverter, Writer
+
+
+class AvroConverter(RegistryConverter):
+    """Values as Avro, behind the id of their schema. Java: Confluent's and Apicurio's."""
+
+    kind = "AVRO"
+    label = "Avro"
+
+    def define_options(self, definition: ConfigDef) -> ConfigDef:
+        return define_avro_options(definition)
+
+    def take_options(self, settings: Mapping[str, Any]) -> None:
+        self._mapping = AvroOptions.from_settings(settings)
+
+    def make_reader(self, stored: StoredSchema) -> AvroReader:
+        return AvroReader(parse_avro(stored), self._mapping)
+
+    def own_schema(self, schema: Schema) -> AvroText:
+        return avro_text(schema, self._mapping)
+
+    def make_writer(self, schema: Schema, own: OwnSchema, stored: StoredSchema | None) -> Writer:
+        strict = stored is not None and self.checks_latest
+        avro = parse_avro(stored or StoredSchema(self.kind, own.text, {}))
+        return AvroWriting(self._mapping, strict=strict).writer(schema, avro)
