@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Final, Protocol, cast
 
 from isthmus.api.errors import ConfigError
+from isthmus.api.java_numbers import BLANK, parse_double, parse_integer
 from isthmus.api.validators import (
     CaseInsensitiveValidString,
     CompositeValidator,
@@ -60,15 +61,6 @@ __all__ = [
     "to_text",
 ]
 
-#: What Java calls blank at the ends of a text: all characters up to U+0020, and no other.
-_BLANK = "".join(map(chr, range(33)))
-_INTEGER = re.compile(r"[+-]?\d+")
-_DECIMAL_FLOAT = re.compile(
-    r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)", re.ASCII
-)
-_HEX_FLOAT = re.compile(
-    r"([+-]?0[xX](?:[0-9a-fA-F]+\.?|[0-9a-fA-F]*\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)[fFdD]?"
-)
 _LIST_SEPARATOR = re.compile(r"[ \t\n\x0b\f\r]*,[ \t\n\x0b\f\r]*")
 
 
@@ -336,8 +328,12 @@ class ConfigDef:
         """
         parsed: dict[str, object] = {}
         for key in self:
-            parsed[key.name] = value = key.parse(props)
+            value = key.parse(props)
+            if isinstance(key.validator, ValidList) and isinstance(value, list):
+                # Only `validate` complains of items that are there twice: Java, too.
+                value = list(dict.fromkeys(cast("list[str]", value)))
             key.check(value)
+            parsed[key.name] = value
         return parsed
 
     def validate(self, props: Mapping[str, str | None]) -> list[ConfigValue]:
@@ -429,14 +425,14 @@ def parse_type(name: str, value: object, type: Type) -> object:
     """
     if not isinstance(value, str):
         return list(cast("Sequence[str]", value)) if isinstance(value, tuple) else value
-    text = value.strip(_BLANK)
+    text = value.strip(BLANK)
     match type:
         case Type.BOOLEAN:
             if text.lower() not in {"true", "false"}:
                 raise ConfigError.invalid(name, value, "Expected value to be either true or false")
             return text.lower() == "true"
         case Type.INT | Type.SHORT | Type.LONG | Type.DOUBLE:
-            number = _float(text) if type is Type.DOUBLE else _integer(text, _BITS[type])
+            number = parse_double(text) if type is Type.DOUBLE else parse_integer(text, _BITS[type])
             if number is None:
                 raise ConfigError.invalid(name, value, f"Not a number of type {type}")
             return number
@@ -450,28 +446,8 @@ def parse_type(name: str, value: object, type: Type) -> object:
 
 def parse_list(text: str) -> list[str]:
     """Return the items between the commas, empty ones too; a blank text has none."""
-    text = text.strip(_BLANK)
+    text = text.strip(BLANK)
     return _LIST_SEPARATOR.split(text) if text else []
-
-
-def _integer(text: str, bits: int) -> int | None:
-    # Longer texts than that are out of range, unless zeros lead, and slow to turn into a number.
-    if not _INTEGER.fullmatch(text) or len(text) > 1000:
-        return None
-    number = int(text)
-    return number if -(1 << (bits - 1)) <= number < 1 << (bits - 1) else None
-
-
-def _float(text: str) -> float | None:
-    if _DECIMAL_FLOAT.fullmatch(text):
-        return float(text if text[-1] in "Ny" else text.rstrip("fFdD"))
-    hexadecimal = _HEX_FLOAT.fullmatch(text)
-    if hexadecimal is None:
-        return None
-    try:
-        return float.fromhex(hexadecimal[1])
-    except OverflowError:
-        return -math.inf if text.startswith("-") else math.inf
 
 
 def to_text(value: object, type: Type | None) -> str | None:

@@ -52,6 +52,12 @@ def java_class(value: object) -> str:
     return _JAVA_CLASSES.get(found) or f"{found.__module__}.{found.__qualname__}"
 
 
+def schema_text(schema: Schema) -> str:
+    """Return Java's text of a schema: its type, and its name if it has one."""
+    name = "" if schema.name is None else f"{schema.name}:"
+    return f"Schema{{{name}{schema.type.name}}}"
+
+
 def java_text(value: Any, schema: Schema | None = None) -> str:
     """Return what `String.valueOf(value)` returns.
 

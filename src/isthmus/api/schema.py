@@ -75,8 +75,9 @@ class Schema:
     def __post_init__(self) -> None:
         by_name = {member.name: member for member in self.fields}
         if len(by_name) != len(self.fields):
+            twice = next(f.name for f in self.fields if by_name[f.name] is not f)
             raise SchemaBuilderError(
-                f"Cannot create field because of field name duplication in {self}"
+                f"Cannot create field because of field name duplication {twice}"
             )
         object.__setattr__(self, "_by_name", by_name)
         shape = (self.type, self.optional, self.name, self.version, self.fields)

@@ -54,13 +54,17 @@ class Struct:
     is checked by `validate`, which converters call.
     """
 
-    __slots__ = ("_values", "schema")
+    __slots__ = ("schema", "values")
+
+    schema: Schema
+    #: The members in the schema's order as they were set, defaults not filled in.
+    values: list[Any]
 
     def __init__(self, schema: Schema, **members: Any) -> None:
         if schema.type is not Type.STRUCT:
             raise DataError(f"Not a struct schema: {schema.type.name}")
         self.schema = schema
-        self._values: list[Any] = [None] * len(schema.fields)
+        self.values = [None] * len(schema.fields)
         for name, value in members.items():
             self[name] = value
 
@@ -72,13 +76,8 @@ class Struct:
         """
         struct = cls.__new__(cls)
         struct.schema = schema
-        struct._values = values  # noqa: SLF001  # our own, made a line above
+        struct.values = values
         return struct
-
-    @property
-    def values(self) -> list[Any]:
-        """The members in the schema's order as they were set, defaults not filled in."""
-        return self._values
 
     def _field(self, name: str) -> Field:
         field = self.schema.field(name)
@@ -88,7 +87,7 @@ class Struct:
 
     def __getitem__(self, name: str) -> Any:
         field = self._field(name)
-        value = self._values[field.index]
+        value = self.values[field.index]
         return field.schema.default if value is None else value
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -97,7 +96,7 @@ class Struct:
 
     def get_without_default(self, name: str) -> Any:
         """Return the member as it was set; the schema's default does not stand in for None."""
-        return self._values[self._field(name).index]
+        return self.values[self._field(name).index]
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Set a member.
@@ -107,7 +106,7 @@ class Struct:
         """
         field = self._field(name)
         validate(field.schema, value, name)
-        self._values[field.index] = value
+        self.values[field.index] = value
 
     def validate(self, path: str = "") -> None:
         """Return if all members are what the schema says; errors name those within `path`.
@@ -124,13 +123,13 @@ class Struct:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Struct):
             return NotImplemented
-        return self.schema == other.schema and self._values == other._values
+        return self.schema == other.schema and self.values == other.values
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __repr__(self) -> str:
         """Return Java's text of a struct: members that are null are left out."""
-        members = zip(self.schema.fields, self._values, strict=True)
+        members = zip(self.schema.fields, self.values, strict=True)
         return f"Struct{{{','.join(f'{f.name}={v}' for f, v in members if v is not None)}}}"
 
 

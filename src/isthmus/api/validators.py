@@ -3,12 +3,12 @@
 `str()` of a validator is the description in the list of settings. A missing value is None.
 """
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from isthmus.api.errors import ConfigError
+from isthmus.api.java_regex import RegexError, compile_regex
 
 
 class Validator(Protocol):
@@ -202,8 +202,8 @@ class ValidRegex:
 
     def __call__(self, name: str, value: object) -> None:
         try:
-            re.compile(str(value or ""))
-        except re.error as error:
+            compile_regex(str(value or ""))
+        except RegexError as error:
             raise ConfigError.invalid(name, value, f"Invalid regex: {error}") from None
 
     def __str__(self) -> str:

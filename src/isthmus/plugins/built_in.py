@@ -7,13 +7,22 @@ from isthmus import CONNECT_VERSION, __version__
 from isthmus.plugins.descriptor import PluginDescriptor, PluginKind
 
 
-def _built_in(kind: PluginKind, java_class: str, python_class: str) -> PluginDescriptor:
+def _built_in(
+    kind: PluginKind, java_class: str, python_class: str, *arguments: str
+) -> PluginDescriptor:
     return PluginDescriptor(
         class_name=f"org.apache.kafka.connect.{java_class}",
         kind=kind,
         python_class=f"isthmus.{python_class}",
         version=CONNECT_VERSION,
+        arguments=arguments,
     )
+
+
+def _transformation(module: str, name: str, *arguments: str) -> PluginDescriptor:
+    java_class = "$".join((f"transforms.{name}", *arguments))
+    python_class = f"transforms.{module}:{name}"
+    return _built_in(PluginKind.TRANSFORMATION, java_class, python_class, *arguments)
 
 
 _CONVERTERS: Final = (
@@ -44,6 +53,29 @@ IMPORTED_WHEN_NAMED: Final[Sequence[PluginDescriptor]] = tuple(
     for java_class, python_class in _REGISTRY_CONVERTERS
 )
 
+#: Those of records as a whole, and those with a class for keys and one for values.
+_TRANSFORMATIONS: Final = (
+    ("drop_headers", "DropHeaders"),
+    ("filter", "Filter"),
+    ("insert_header", "InsertHeader"),
+    ("regex_router", "RegexRouter"),
+    ("timestamp_router", "TimestampRouter"),
+    ("value_to_key", "ValueToKey"),
+)
+_SIDED_TRANSFORMATIONS: Final = (
+    ("cast", "Cast"),
+    ("extract_field", "ExtractField"),
+    ("flatten", "Flatten"),
+    ("header_from", "HeaderFrom"),
+    ("hoist_field", "HoistField"),
+    ("insert_field", "InsertField"),
+    ("mask_field", "MaskField"),
+    ("replace_field", "ReplaceField"),
+    ("set_schema_metadata", "SetSchemaMetadata"),
+    ("timestamp_converter", "TimestampConverter"),
+)
+_PREDICATES: Final = ("HasHeaderKey", "RecordIsTombstone", "TopicNameMatches")
+
 #: Isthmus's own plugins, under the names of the Java classes that they replace.
 BUILT_IN: Final[Sequence[PluginDescriptor]] = (
     _built_in(
@@ -64,4 +96,16 @@ BUILT_IN: Final[Sequence[PluginDescriptor]] = (
         "converters.simple_header:SimpleHeaderConverter",
     ),
     *IMPORTED_WHEN_NAMED,
+    *(_transformation(*names) for names in _TRANSFORMATIONS),
+    *(
+        _transformation(*names, side)
+        for names in _SIDED_TRANSFORMATIONS
+        for side in ("Key", "Value")
+    ),
+    *(
+        _built_in(
+            PluginKind.PREDICATE, f"transforms.predicates.{name}", f"transforms.predicates:{name}"
+        )
+        for name in _PREDICATES
+    ),
 )

@@ -9,13 +9,13 @@ must match in full, and Kafka's internal topics are left out.
 import logging
 import re
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from isthmus.api.errors import ConfigError
+from isthmus.api.java_regex import RegexError, compile_regex
 from isthmus.config.connector import SinkTopics
 
 log = logging.getLogger(__name__)
@@ -93,11 +93,7 @@ class Subscription:
 
 def _compiled(regex: str) -> re.Pattern[str]:
     try:
-        with warnings.catch_warnings():
-            # Python warns where Java means something else: `[a-z&&[^b]]`.
-            warnings.simplefilter("error", FutureWarning)
-            # In Java, too, `\d` and `\w` are of ASCII.
-            return re.compile(regex, re.ASCII)
-    except (re.error, FutureWarning) as error:
+        return compile_regex(regex)
+    except RegexError as error:
         reason = f"Python's re does not understand this regular expression: {error}"
         raise ConfigError.invalid("topics.regex", regex, reason) from None

@@ -280,14 +280,23 @@ def test_settings_are_parsed_with_defaults_for_the_rest() -> None:
     assert parsed == {"tasks": 5, "file": "a.txt", "topics": ["t", "u"]}
 
 
+def test_an_item_that_is_there_twice_is_an_error_of_validation_and_dropped_in_parsing() -> None:
+    props: dict[str, str | None] = {"file": "a", "topics": "t,u,t"}
+
+    assert definition().parse(props)["topics"] == ["t", "u"]
+    assert [
+        value.error_messages for value in definition().validate(props) if value.error_messages
+    ] == [["Configuration 'topics' values must not be duplicated."]]
+
+
 @pytest.mark.parametrize(
     ("props", "message"),
     [
         ({}, 'Missing required configuration "file" which has no default value.'),
         ({"tasks": "0"}, "Invalid value 0 for configuration tasks: Value must be at least 1"),
         (
-            {"file": "a", "topics": "t,t"},
-            "Configuration 'topics' values must not be duplicated.",
+            {"file": "a", "topics": "t,,u"},
+            "Configuration 'topics' values must not be empty.",
         ),
     ],
 )
