@@ -215,6 +215,12 @@ class TopicsUsed(Message, frozen=True):
     topics: list[str]
 
 
+class Measured(Message, frozen=True):
+    """Task → worker: its metrics, by the names of Java's attributes; all of them each time."""
+
+    values: dict[str, float]
+
+
 class Reply(Message, frozen=True):
     """The answer to request number `request`: a body, or an error's class name and text.
 
@@ -245,6 +251,7 @@ AnyMessage: TypeAlias = (
     | ReadOffsets
     | WriteOffsets
     | TopicsUsed
+    | Measured
     | Reply
 )
 

@@ -33,6 +33,7 @@ from isthmus.config.clients import connector_admin_config, dlq_producer_config
 from isthmus.config.worker import WorkerConfig
 from isthmus.task.errors import ErrorSettings, Failure, TaskStoppedError
 from isthmus.task.letters import Letter, letter_of
+from isthmus.task.metrics import ErrorCounts
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,14 @@ class DeadLetterQueue:
     """
 
     def __init__(
-        self, settings: ErrorSettings, job: StartTask, worker: WorkerConfig, stopping: Event
+        self,
+        settings: ErrorSettings,
+        job: StartTask,
+        worker: WorkerConfig,
+        stopping: Event,
+        counts: ErrorCounts,
     ) -> None:
+        self._counts = counts
         config = job.connector_config
         worker.override_policy.check(config, ClientKind.PRODUCER)
         worker.override_policy.check(config, ClientKind.ADMIN)
@@ -87,6 +94,7 @@ class DeadLetterQueue:
         Raises:
             TaskStoppedError: The task is to stop, and there is no room for the record.
         """
+        self._counts.deadletterqueue_produce_requests += 1
         letter = letter_of(failure)
         headers = letter.headers
         if self._with_context:
@@ -121,6 +129,7 @@ class DeadLetterQueue:
 
     def _delivered(self, error: KafkaError | None, _message: Message | None = None) -> None:
         if error is not None and not self._is_closing:
+            self._counts.deadletterqueue_produce_failures += 1
             log.error("A dead letter was lost: topic=%s error=%s", self.topic, error.str())
 
     def _context(self, failure: Failure, letter: Letter) -> list[tuple[str, bytes | None]]:

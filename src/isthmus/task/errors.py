@@ -22,6 +22,7 @@ from isthmus.api.java_text import java_text
 from isthmus.api.record import SinkBatch, SourceBatch
 from isthmus.api.schema import Schema
 from isthmus.config.connector_def import sink_config_def
+from isthmus.task.metrics import ErrorCounts
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +118,13 @@ class ErrorPolicy:
     """The `errors.…` settings of one task at work. For the task's thread."""
 
     def __init__(
-        self, settings: ErrorSettings, reporters: Sequence[Reporter], stopping: Event
+        self,
+        settings: ErrorSettings,
+        reporters: Sequence[Reporter],
+        stopping: Event,
+        counts: ErrorCounts | None = None,
     ) -> None:
+        self.counts = counts or ErrorCounts()
         self.tolerates = settings.tolerates
         self._retry_timeout = settings.retry_timeout
         self._longest_delay = settings.retry_delay_max
@@ -155,6 +161,7 @@ class ErrorPolicy:
         Raises:
             ToleranceExceededError: It may not be skipped.
         """
+        self.counts.total_record_errors += 1
         for reporter in self._reporters:
             reporter.report(failure)
         if not self.tolerates:
@@ -162,6 +169,7 @@ class ErrorPolicy:
                 f"Tolerance exceeded in error handler: {failure.stage.value} with class"
                 f" {failure.component} failed for {_place(failure.record)}: {failure.error}"
             ) from failure.error
+        self.counts.total_records_skipped += 1
 
     def _with_retries(self, action: Callable[[], T]) -> T:
         began = time.monotonic()
@@ -170,9 +178,14 @@ class ErrorPolicy:
             try:
                 return action()
             except RetriableError:
+                self.counts.failed()
                 waited = time.monotonic() - began
                 if 0 <= self._retry_timeout <= waited:
                     raise
+            except Exception:
+                self.counts.failed()
+                raise
+            self.counts.total_retries += 1
             delay = self._delay(attempt)
             if self._retry_timeout >= 0:
                 delay = min(delay, self._retry_timeout - waited)
@@ -192,8 +205,9 @@ class ErrorPolicy:
 class LogReporter:
     """Writes failed records to the log (`errors.log.enable`). Java: LogReporter."""
 
-    def __init__(self, task: str, *, with_record: bool) -> None:
+    def __init__(self, task: str, counts: ErrorCounts, *, with_record: bool) -> None:
         self._task = task
+        self._counts = counts
         self._with_record = with_record
 
     def report(self, failure: Failure) -> None:
@@ -206,11 +220,12 @@ class LogReporter:
             described(failure.record) if self._with_record else "",
             exc_info=failure.error,
         )
+        self._counts.total_errors_logged += 1
 
 
-def log_reporters(settings: ErrorSettings, task: str) -> list[Reporter]:
+def log_reporters(settings: ErrorSettings, task: str, counts: ErrorCounts) -> list[Reporter]:
     """Return the log if the connector's config wants it told of failed records."""
-    return [LogReporter(task, with_record=settings.log_messages)] if settings.log else []
+    return [LogReporter(task, counts, with_record=settings.log_messages)] if settings.log else []
 
 
 def described(record: SourceBatch | SinkBatch) -> str:

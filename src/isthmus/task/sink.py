@@ -25,7 +25,7 @@ from isthmus import logs
 from isthmus.api.errors import ConnectError, RetriableError
 from isthmus.api.record import SinkBatch, SinkRecords
 from isthmus.api.task import SinkTask
-from isthmus.channel import StartTask, State, StateChanged, TargetState, TopicsUsed
+from isthmus.channel import Measured, StartTask, State, StateChanged, TargetState, TopicsUsed
 from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import sink_consumer_config
 from isthmus.config.connector import SinkTopics, sink_topics
@@ -36,6 +36,7 @@ from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errant import ErrantRecords
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.link import Link
+from isthmus.task.metrics import ErrorCounts, SinkMetrics, TaskMetrics
 from isthmus.task.pipeline import sink_pipeline
 from isthmus.task.sink_context import WorkerSinkTaskContext
 from isthmus.task.sink_offsets import SinkOffsets
@@ -78,12 +79,13 @@ class SinkRunner:
         self._config = {key: value for key, value in job.config.items() if value is not None}
         self._link = link
         settings = ErrorSettings.from_config(config)
-        reporters = log_reporters(settings, f"{job.connector}-{job.task}")
+        counts = ErrorCounts()
+        reporters = log_reporters(settings, f"{job.connector}-{job.task}", counts)
         self._dead_letters: DeadLetterQueue | None = None
         if settings.dead_letter_topic:
-            self._dead_letters = DeadLetterQueue(settings, job, worker, link.stopping)
+            self._dead_letters = DeadLetterQueue(settings, job, worker, link.stopping, counts)
             reporters.append(self._dead_letters)
-        errors = ErrorPolicy(settings, reporters, link.stopping)
+        errors = ErrorPolicy(settings, reporters, link.stopping, counts)
         self._pipeline = sink_pipeline(config, worker, plugins, errors)
         self._errant = ErrantRecords(errors, self._pipeline.to_bytes) if reporters else None
         self._task.context = self._context = WorkerSinkTaskContext(self._errant)
@@ -92,7 +94,11 @@ class SinkRunner:
         self._commit_timeout = worker.offset_flush_timeout
         self._stop_timeout = min(worker.task_shutdown_graceful_timeout, self._commit_timeout)
         self._next_commit = time.monotonic() + self._interval
-        self._offsets = SinkOffsets()
+        self._metrics = SinkMetrics()
+        self._reporting = TaskMetrics(
+            lambda values: link.send(Measured(dict(values))), self._measured, counts
+        )
+        self._offsets = SinkOffsets(self._metrics)
         #: What is to be put: more than one poll's only while the task cannot take it.
         self._pending: list[SinkBatch] = []
         self._retry_at: float | None = None
@@ -186,8 +192,13 @@ class SinkRunner:
         if self._failure is not None:
             raise self._failure
         if messages:
+            self._metrics.consumed(len(messages))
             self._convert(messages)
         self._put()
+        self._reporting.report()
+
+    def _measured(self) -> dict[str, float]:
+        return self._metrics.values(len(self._context.partitions), self._offsets.active)
 
     def _wait_seconds(self) -> float:
         if self._retry_at is None:
@@ -238,8 +249,10 @@ class SinkRunner:
         """Give the task what is pending, perhaps nothing; keep it if it cannot be taken now."""
         if self._retry_at is not None and time.monotonic() < self._retry_at:
             return
+        records = SinkRecords([*self._pending])
+        began = time.monotonic()
         try:
-            self._task.put(SinkRecords([*self._pending]))
+            self._task.put(records)
         except RetriableError as error:
             timeout = self._context.take_timeout()
             delay = _DEFAULT_BACKOFF if timeout is None else timeout
@@ -250,6 +263,8 @@ class SinkRunner:
             raise ConnectError("Exiting WorkerSinkTask due to unrecoverable exception.") from error
         if self._errant is not None:
             self._errant.raise_failure()
+        if self._pending:
+            self._metrics.put(len(records), time.monotonic() - began)
         self._pending.clear()
         self._retry_at = None
         self._offsets.put()
@@ -412,6 +427,7 @@ class SinkRunner:
 
     def _end(self, *, started: bool) -> None:
         """Commit what is safe, and let everything go; also after a failure."""
+        self._reporting.report(at_once=True)
         self._give_up(sorted(self._context.partitions), commit=True)
         steps = [self._pipeline.close, self._consumer.close]
         if started:

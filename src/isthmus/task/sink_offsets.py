@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from isthmus.task.metrics import SinkMetrics
+
 log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
@@ -21,7 +23,8 @@ Key = tuple[str, int]
 class SinkOffsets:
     """The offsets of the partitions that a task has. For the task's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: SinkMetrics | None = None) -> None:
+        self._metrics = metrics or SinkMetrics()
         #: Only of partitions whose position is known: none has been read, perhaps, but it has one.
         self.current: dict[Key, int] = {}
         self._consumed: dict[Key, int] = {}
@@ -58,6 +61,12 @@ class SinkOffsets:
         """Return what was committed last of these partitions, or where reading began."""
         return {key: self._committed[key] for key in keys}
 
+    @property
+    def active(self) -> int:
+        """How many records were read and are not yet committed."""
+        read = self.current | self._consumed
+        return sum(offset - self._committed.get(key, offset) for key, offset in read.items())
+
     def committable(
         self, safe: Mapping[Key, int] | None, offered: Mapping[Key, int]
     ) -> list[TopicPartition]:
@@ -80,6 +89,7 @@ class SinkOffsets:
 
     def send(self, offsets: Iterable[TopicPartition]) -> None:
         """Note a commit whose answer is to come."""
+        self._metrics.began_commit()
         self._sent_at = time.monotonic()
         self._under_way = {(p.topic, p.partition): p.offset for p in offsets}
 
@@ -95,12 +105,16 @@ class SinkOffsets:
 
     def answer(self, error: KafkaError | None, partitions: Iterable[TopicPartition]) -> None:
         """Take the answer to a commit."""
-        self._sent_at = None
+        sent_at, self._sent_at = self._sent_at, None
+        succeeded = error is None
         for partition in partitions:
             key = (partition.topic, partition.partition)
             failed = error or partition.error
             sent = self._under_way.pop(key, None)
+            succeeded &= failed is None
             if failed is not None:
                 log.error("Offsets of %s were not committed, to be tried again: %s", key, failed)
             elif sent == partition.offset:
                 self._committed[key] = partition.offset
+        if sent_at is not None:
+            self._metrics.ended_commit(time.monotonic() - sent_at, succeeded=succeeded)

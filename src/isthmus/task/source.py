@@ -19,7 +19,7 @@ from typing import Final, cast
 from isthmus.api.errors import RetriableError
 from isthmus.api.record import SourceBatch, SourceRecord
 from isthmus.api.task import SourceTask
-from isthmus.channel import StartTask, State, StateChanged, TargetState, TopicsUsed
+from isthmus.channel import Measured, StartTask, State, StateChanged, TargetState, TopicsUsed
 from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import source_producer_config
 from isthmus.config.worker import WorkerConfig
@@ -27,6 +27,7 @@ from isthmus.plugins import Plugins
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.link import Link
+from isthmus.task.metrics import ErrorCounts, SourceMetrics, TaskMetrics
 from isthmus.task.offset_reader import LinkOffsetReader
 from isthmus.task.offsets import OffsetCommitter
 from isthmus.task.pipeline import source_pipeline
@@ -67,12 +68,13 @@ class SourceRunner:
         self._config = {key: value for key, value in job.config.items() if value is not None}
         self._link = link
         errors = ErrorSettings.from_config(config)
-        reporters = log_reporters(errors, f"{job.connector}-{job.task}")
+        counts = ErrorCounts()
+        reporters = log_reporters(errors, f"{job.connector}-{job.task}", counts)
         self._dead_letters: DeadLetterQueue | None = None
         if errors.dead_letter_topic:
-            self._dead_letters = DeadLetterQueue(errors, job, worker, link.stopping)
+            self._dead_letters = DeadLetterQueue(errors, job, worker, link.stopping, counts)
             reporters.append(self._dead_letters)
-        self._errors = ErrorPolicy(errors, reporters, link.stopping)
+        self._errors = ErrorPolicy(errors, reporters, link.stopping, counts)
         self._pipeline = source_pipeline(config, worker, plugins, self._errors)
         client = source_producer_config(worker, config, job.connector, job.task)
         self._producer = RecordProducer(client, self._errors, link.stopping)
@@ -88,6 +90,10 @@ class SourceRunner:
         self._stop_timeout = min(worker.task_shutdown_graceful_timeout, self._timeout)
         self._next_commit = time.monotonic() + self._interval
         self._known_topics: set[str] = set()
+        self._metrics = SourceMetrics()
+        self._reporting = TaskMetrics(
+            lambda values: link.send(Measured(dict(values))), self._measured, counts
+        )
 
     def run(self) -> None:
         """Run the task to its end.
@@ -119,6 +125,8 @@ class SourceRunner:
         """Poll once, send what came, and commit if it is time."""
         began = time.monotonic()
         batches = self._poll()
+        if batches:
+            self._metrics.polled(sum(map(len, batches)), time.monotonic() - began)
         for batch in batches:
             self._send(batch)
         self._look_after_sent()
@@ -149,19 +157,31 @@ class SourceRunner:
         """Take Kafka's answers, and commit if it is time."""
         self._producer.poll()
         self._tell_of_acknowledged()
+        self._reporting.report()
         if time.monotonic() >= self._next_commit:
             self._commit(self._timeout)
+
+    def _measured(self) -> dict[str, float]:
+        settled = self._submitted.settled
+        return self._metrics.values(settled, self._submitted.submitted - settled)
 
     def _commit(self, timeout: float) -> None:
         """Commit what is safe; the task is told even if there was nothing, as in Java.
 
         Nothing is safe before the dead letters are in Kafka: an offset stands for them as well.
         """
-        if self._dead_letters is not None and not self._dead_letters.flush(timeout):
-            log.error("Offsets are not committed now, since dead letters are not in Kafka yet")
-        elif self._offsets.commit(timeout):
+        began = time.monotonic()
+        succeeded = self._write_offsets(timeout)
+        self._metrics.commits.add(time.monotonic() - began, succeeded=succeeded)
+        if succeeded:
             self._tell(self._task.commit)
         self._next_commit = time.monotonic() + self._interval
+
+    def _write_offsets(self, timeout: float) -> bool:
+        if self._dead_letters is not None and not self._dead_letters.flush(timeout):
+            log.error("Offsets are not committed now, since dead letters are not in Kafka yet")
+            return False
+        return self._offsets.commit(timeout)
 
     def _tell_of_acknowledged(self) -> None:
         for batch in self._submitted.take_acknowledged():
@@ -211,6 +231,7 @@ class SourceRunner:
         if left:
             log.error("%d records were not acknowledged in time, and will be read again", left)
         self._tell_of_acknowledged()
+        self._reporting.report(at_once=True)
         self._commit(max(_SHORTEST_COMMIT, deadline - time.monotonic()))
 
     def _stop_task(self) -> None:

@@ -29,12 +29,12 @@ _NO_PARTITION = b""
 class Submission:
     """One polled batch on its way; made by `SubmittedRecords`."""
 
-    __slots__ = ("_left", "_owner", "_refused", "batch", "key", "offset")
+    __slots__ = ("_left", "_owner", "_refused", "batch", "key", "offset", "rows")
 
     def __init__(self, owner: "SubmittedRecords", refused: Refused, key: bytes, rows: int) -> None:
         self._owner = owner
         self._refused = refused
-        self._left = rows
+        self._left = self.rows = rows
         self.key = key
         self.offset: tuple[SourceOffset | None] | None = None
         self.batch: SourceBatch | None = None
@@ -64,6 +64,9 @@ class SubmittedRecords:
         self._queues: dict[bytes, deque[Submission]] = {}
         self._committable: dict[bytes, SourceOffset | None] = {}
         self._acknowledged: list[SourceBatch] = []
+        #: How many records were given to the producer, and how many of them are settled.
+        self.submitted = 0
+        self.settled = 0
 
     def submit(self, polled: SourceBatch, sent: Sequence[SourceBatch]) -> Submission:
         """Note a polled batch before what became of it, `sent`, is given to the producer.
@@ -76,6 +79,7 @@ class SubmittedRecords:
         """
         key = self._key(polled)
         submission = Submission(self, self._refused, key, sum(len(batch) for batch in sent))
+        self.submitted += submission.rows
         if self._keep_batches:
             submission.batch = polled
         if key is not _NO_PARTITION and sent and (offsets := sent[-1].source_offsets) is not None:
@@ -93,6 +97,7 @@ class SubmittedRecords:
         queue = self._queues[key]
         while queue and queue[0].is_acknowledged:
             submission = queue.popleft()
+            self.settled += submission.rows
             if submission.offset is not None:
                 (self._committable[key],) = submission.offset
             if submission.batch is not None:

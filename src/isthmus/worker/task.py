@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from isthmus import logs
@@ -10,6 +11,7 @@ from isthmus.channel import (
     AnyMessage,
     ChangeState,
     ConnectorTaskId,
+    Measured,
     State,
     StateChanged,
     Stop,
@@ -31,6 +33,29 @@ class TaskListener(Protocol):
     def topics_used(self, task: ConnectorTaskId, topics: Sequence[str]) -> None: ...
 
 
+class StateTimes:
+    """How much of its time something was in each state. Java: StateTracker."""
+
+    def __init__(self) -> None:
+        self._began = self._since = time.monotonic()
+        self._state = State.UNASSIGNED
+        self._seconds: dict[State, float] = {}
+
+    def enter(self, state: State) -> None:
+        """Begin to count for another state."""
+        now = time.monotonic()
+        self._seconds[self._state] = self._seconds.get(self._state, 0.0) + now - self._since
+        self._state, self._since = state, now
+
+    def share(self, state: State) -> float:
+        """Return the part of its life, 0 to 1, that it was in this state."""
+        now = time.monotonic()
+        seconds = self._seconds.get(state, 0.0)
+        if state is self._state:
+            seconds += now - self._since
+        return seconds / (now - self._began) if now > self._began else 0.0
+
+
 class WorkerTask:
     """A task from its start to its end here. For the event loop only."""
 
@@ -41,6 +66,9 @@ class WorkerTask:
         self._listener = listener
         self._version: str | None = None
         self._watch: asyncio.Task[None]
+        #: What the task said of itself last, by the names of Java's attributes.
+        self.measured: Mapping[str, float] = {}
+        self.times = StateTimes()
         self._stopping = False
         self._has_reported_end = False
 
@@ -73,6 +101,8 @@ class WorkerTask:
             case StateChanged(state, trace, version) if not self._has_reported_end:
                 self._version = version or self._version
                 self._change(state, trace)
+            case Measured(values):
+                self.measured = values
             case TopicsUsed(topics):
                 self._listener.topics_used(self.id, topics)
             case _:
@@ -80,6 +110,7 @@ class WorkerTask:
 
     def _change(self, state: State, trace: str | None = None) -> None:
         self.state = state
+        self.times.enter(state)
         self._has_reported_end = state in (State.UNASSIGNED, State.FAILED)
         with logs.context(f"{self.id.connector}|task-{self.id.task}"):
             self._listener.task_state(self.id, state, trace, self._version)

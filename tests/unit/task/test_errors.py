@@ -192,7 +192,7 @@ def test_the_log_leaves_the_record_out_unless_it_is_asked_for(
 
 
 def test_nothing_is_logged_unless_the_config_asks_for_it() -> None:
-    assert log_reporters(ErrorSettings.from_config({}), "foo-0") == []
+    assert log_reporters(ErrorSettings.from_config({}), "foo-0", ErrorCounts()) == []
 
 
 def test_a_polled_record_is_described_in_javas_words() -> None:
