@@ -27,6 +27,7 @@ from isthmus.herder.herder import Herder
 from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
 from isthmus.herder.loggers import Loggers
+from isthmus.herder.metrics import Metrics
 from isthmus.herder.offsets import Offsets
 from isthmus.herder.validation import Validation
 from isthmus.kafka.admin import TopicAdmin
@@ -192,6 +193,7 @@ class Connect:
             Offsets(herder, validation, self._worker, self._offsets, self._groups, resolve),
             validation,
             Loggers(self._configs, self._worker.set_log_level),
+            Metrics(herder, self._worker),
         )
 
     def _make_member(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,6 +1,6 @@
 """All that the REST API asks of a herder, on one object; each method names who does it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -9,6 +9,7 @@ from isthmus.herder.connectors import Connectors
 from isthmus.herder.errors import NotFoundError, RestError
 from isthmus.herder.herder import Herder
 from isthmus.herder.loggers import Loggers
+from isthmus.herder.metrics import Metrics
 from isthmus.herder.offsets import Offsets
 from isthmus.herder.signature import SignatureRules
 from isthmus.herder.validation import Validation
@@ -29,6 +30,7 @@ from isthmus.herder.views import (
     TaskInfo,
     TaskState,
 )
+from isthmus.metrics import Sample
 from isthmus.storage.config_store import RestartRequest
 
 
@@ -43,7 +45,9 @@ class HerderServices:
         offsets: Offsets,
         validation: Validation,
         loggers: Loggers,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self.cluster_id = cluster_id
         self._herder = herder
         self._connectors = connectors
@@ -60,6 +64,9 @@ class HerderServices:
 
     def signature_rules(self) -> SignatureRules | None:
         return self._herder.signature_rules()
+
+    def metrics(self) -> Iterator[Sample]:
+        return self._metrics.samples()
 
     async def health_check(self) -> None:
         await self._connectors.health()

@@ -29,6 +29,7 @@ from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
 from isthmus.herder.errors import NotLeaderError, RestError
 from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
+from isthmus.herder.metrics import Rebalances
 from isthmus.herder.reconcile import (
     AfterRebalance,
     Staged,
@@ -79,6 +80,7 @@ class Herder:
     ) -> None:
         self.stages = Stages("awaiting startup")
         self.turns = Turns()
+        self.rebalances = Rebalances()
         self.configs = configs
         self.statuses = statuses
         self.leader = leader
@@ -119,6 +121,16 @@ class Herder:
     def is_leader(self) -> bool:
         assignment = self._current_assignment()
         return assignment is not None and assignment.leader == self._member_id
+
+    @property
+    def generation(self) -> int:
+        """The generation of the group in which this worker got its last assignment."""
+        return self.work.generation
+
+    @property
+    def protocol_name(self) -> str:
+        """What the group speaks, as Java's metrics name it: SESSIONED, COMPATIBLE or EAGER."""
+        return self._protocol.name
 
     @property
     def assignment(self) -> Assignment | None:
@@ -251,6 +263,7 @@ class Herder:
 
     async def _prepare_join(self) -> WorkerState:
         self._settled = False
+        self.rebalances.began()
         self.leader.forget_owners()
         if self._protocol is ConnectProtocol.EAGER and self._assignment is not None:
             await self.work.stop_all()
@@ -296,6 +309,7 @@ class Herder:
             self._assignment = _merged(self._assignment, assignment)
         self._settled = True
         await self._resolve_rebalance()
+        self.rebalances.ended()
 
     def session_renewed(self, until: float) -> None:
         """Let the work go on until then, a moment of `time.monotonic`."""

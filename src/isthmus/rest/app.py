@@ -17,6 +17,7 @@ from isthmus.rest.errors import routing_error
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.internal import InternalResource
 from isthmus.rest.loggers import LoggersResource
+from isthmus.rest.metrics import MetricsResource
 from isthmus.rest.middleware import AccessLog, ConfiguredHeaders, CrossOrigin, ResourcePaths
 from isthmus.rest.offsets import OffsetsResource
 from isthmus.rest.plugins import PluginsResource
@@ -70,6 +71,7 @@ def main_routes(herder: HerderApi, client: RestClient, config: RestConfig) -> li
         *TopicsResource(herder, requests, config).routes(),
         *OffsetsResource(herder, requests).routes(),
         *PluginsResource(herder, requests).routes(),
+        *MetricsResource(herder).routes(),
     ]
 
 

@@ -1,6 +1,6 @@
 """What the REST API asks of a herder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from isthmus.channel import ConnectorTaskId, TargetState
@@ -22,6 +22,7 @@ from isthmus.herder.views import (
     TaskInfo,
     TaskState,
 )
+from isthmus.metrics import Sample
 from isthmus.storage.config_store import RestartRequest
 
 
@@ -47,6 +48,10 @@ class HerderApi(Protocol):
 
     def signature_rules(self) -> SignatureRules | None:
         """Return how requests of other workers must be signed, None while they need not be."""
+        ...
+
+    def metrics(self) -> Iterable[Sample]:
+        """Return all metrics of this worker as they are now."""
         ...
 
     async def health_check(self) -> None:

@@ -56,9 +56,13 @@ class Window:
         return sum(sample.total for sample in self._samples) / elapsed
 
     @property
-    def average(self) -> float:
+    def count(self) -> int:
         self._forget(self._clock())
-        count = sum(sample.count for sample in self._samples)
+        return sum(sample.count for sample in self._samples)
+
+    @property
+    def average(self) -> float:
+        count = self.count
         return sum(sample.total for sample in self._samples) / count if count else 0.0
 
     @property
@@ -122,12 +126,11 @@ class Commits:
 
     def values(self) -> dict[str, float]:
         share = self._succeeded.average
-        tried = self._succeeded.maximum > 0 or self._succeeded.rate > 0
         return {
             "offset-commit-max-time-ms": self._seconds.maximum * 1000,
             "offset-commit-avg-time-ms": self._seconds.average * 1000,
             "offset-commit-success-percentage": share,
-            "offset-commit-failure-percentage": 1 - share if tried else 0.0,
+            "offset-commit-failure-percentage": 1 - share if self._succeeded.count else 0.0,
         }
 
 

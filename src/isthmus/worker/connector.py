@@ -80,6 +80,16 @@ class WorkerConnector:
         return None if self._child is None or self._child.has_ended else self._child
 
     @property
+    def class_name(self) -> str:
+        """The class that its config names."""
+        return self._job.config.get("connector.class") or ""
+
+    @property
+    def version(self) -> str | None:
+        """The version that the connector says it has, once it runs."""
+        return self._version
+
+    @property
     def is_running(self) -> bool:
         return self.state is State.RUNNING and not self._stopping
 

@@ -12,7 +12,7 @@ Code of plugins never runs here, so nothing that it does can stop a heartbeat or
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -26,13 +26,16 @@ from isthmus.channel import (
     SetLogLevel,
     StartConnector,
     StartTask,
+    State,
     TargetState,
 )
+from isthmus.metrics import Sample
 from isthmus.plugins import PluginDescriptor, PluginIndex, Wanted, wanted_by
 from isthmus.worker.child import Child, OffsetAccess, end_in_order
 from isthmus.worker.connector import ConnectorListener, WorkerConnector
 from isthmus.worker.environments import Environments
 from isthmus.worker.fork_server import ForkServer
+from isthmus.worker.metrics import Startups, connector_samples, task_samples
 from isthmus.worker.task import TaskListener, WorkerTask
 
 log = logging.getLogger(__name__)
@@ -96,6 +99,8 @@ class Worker:
         self._jobs: set[Child] = set()
         self._free_jobs = asyncio.Semaphore(_JOBS_AT_ONCE)
         self._log_levels: dict[str, str] = {}
+        self._connector_startups = Startups()
+        self._task_startups = Startups()
 
     async def start(self) -> None:
         """Start the fork server, unless the caller has, and look for plugins on the path."""
@@ -131,6 +136,16 @@ class Worker:
     def task_ids(self) -> list[ConnectorTaskId]:
         return sorted(self._tasks)
 
+    def samples(self) -> Iterator[Sample]:
+        """Return the metrics of the worker, its connectors and its tasks."""
+        counts = {"connector-count": len(self._connectors), "task-count": len(self._tasks)}
+        for name, count in counts.items():
+            yield Sample("connect-worker-metrics", name, {}, count)
+        yield from self._connector_startups.samples("connector")
+        yield from self._task_startups.samples("task")
+        yield from connector_samples(self._connectors.values())
+        yield from task_samples(self._tasks.values())
+
     def is_running(self, name: str) -> bool:
         """Return whether the connector is here and RUNNING."""
         connector = self._connectors.get(name)
@@ -164,7 +179,8 @@ class Worker:
         job = StartConnector(
             name, dict(config), dict(self._config.originals), target_state, self._log_levels
         )
-        connector = WorkerConnector(job, self._start_child, self._listener)
+        self._connector_startups.attempt(name)
+        connector = WorkerConnector(job, self._start_child, self)
         self._connectors[name] = connector
         try:
             await connector.start()
@@ -214,7 +230,8 @@ class Worker:
             cluster_id=self._cluster_id,
             log_levels=self._log_levels,
         )
-        task = WorkerTask(id, self._listener)
+        self._task_startups.attempt(id)
+        task = WorkerTask(id, self)
         self._tasks[id] = task
         try:
             task.attach(await self._start_child(job, task.take))
@@ -315,6 +332,28 @@ class Worker:
         if reply.error_type:
             raise _JOB_ERRORS.get(reply.error_type, ConnectError)(reply.error)
         return msgspec.json.decode(reply.body)
+
+    def connector_state(
+        self, name: str, state: State, trace: str | None, version: str | None
+    ) -> None:
+        """Pass on what a connector has become."""
+        self._connector_startups.reached(name, state)
+        self._listener.connector_state(name, state, trace, version)
+
+    def task_state(
+        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+    ) -> None:
+        """Pass on what a task has become."""
+        self._task_startups.reached(task, state)
+        self._listener.task_state(task, state, trace, version)
+
+    def reconfiguration_requested(self, name: str) -> None:
+        """Pass on that a connector wants its task configs generated anew."""
+        self._listener.reconfiguration_requested(name)
+
+    def topics_used(self, task: ConnectorTaskId, topics: Sequence[str]) -> None:
+        """Pass on which topics a task has used for the first time."""
+        self._listener.topics_used(task, topics)
 
     def set_log_level(self, logger: str, level: str) -> list[str]:
         """Set a level here and in all processes, also in those to come.

@@ -120,3 +120,21 @@ def test_topics_are_403_as_the_settings_say(start: Start) -> None:
     reset = kept.put("/connectors/x/topics/reset")
     assert (reset.status, reset.message) == (403, "Topic tracking reset is disabled.")
     assert kept.get("/connectors/x/topics").status == 200
+
+
+def test_metrics_are_text_in_the_dialect_that_is_asked_for(server: RunningServer) -> None:
+    plain = server.get("/metrics", Accept="application/openmetrics-text, text/plain")
+    other = server.get("/metrics?dialect=confluent")
+
+    assert plain.body.splitlines()[1] == b"kafka_connect_worker_task_count 2"
+    assert b'kafka_connect_connect_worker_metrics_task_count{connector="aggregate"} 2' in other.body
+    assert plain.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_a_dialect_that_there_is_not_is_refused(server: RunningServer) -> None:
+    reply = server.get("/metrics?dialect=x")
+
+    assert (reply.status, reply.body) == (
+        400,
+        b"dialect=x: expected one of strimzi, confluent\n",
+    )

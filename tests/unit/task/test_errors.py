@@ -18,6 +18,7 @@ from isthmus.task.errors import (
     described,
     log_reporters,
 )
+from isthmus.task.metrics import ErrorCounts
 
 CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
 CONSUMED = SinkBatch(
@@ -163,7 +164,7 @@ def test_the_log_tells_of_a_consumed_record_in_javas_words(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     error = ConnectError("no JSON")
-    reporter = LogReporter("foo-0", with_record=True)
+    reporter = LogReporter("foo-0", ErrorCounts(), with_record=True)
 
     reporter.report(Failure(CONSUMED, Stage.VALUE_CONVERTER, CONVERTER, error))
 
@@ -181,7 +182,8 @@ def test_the_log_tells_of_a_consumed_record_in_javas_words(
 def test_the_log_leaves_the_record_out_unless_it_is_asked_for(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (reporter,) = log_reporters(ErrorSettings.from_config({"errors.log.enable": "true"}), "foo-0")
+    settings = ErrorSettings.from_config({"errors.log.enable": "true"})
+    (reporter,) = log_reporters(settings, "foo-0", ErrorCounts())
 
     reporter.report(Failure(CONSUMED, Stage.KEY_CONVERTER, CONVERTER, ConnectError()))
 
