@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from isthmus.api.config_def import ConfigDef, ConfigValue
@@ -71,10 +72,37 @@ class Connector(ABC):
         """Let go of what `start` took; called once for each `start` that was called."""
 
 
+class ExactlyOnceSupport(StrEnum):
+    """Whether a source connector can write each record exactly once (KIP-618)."""
+
+    SUPPORTED = "SUPPORTED"
+    UNSUPPORTED = "UNSUPPORTED"
+
+
+class ConnectorTransactionBoundaries(StrEnum):
+    """Whether a source connector can say itself what goes into a transaction (KIP-618)."""
+
+    SUPPORTED = "SUPPORTED"
+    UNSUPPORTED = "UNSUPPORTED"
+
+
 class SourceConnector(Connector):
     """A connector whose tasks bring records into Kafka. Java: SourceConnector."""
 
     context: SourceConnectorContext
+
+    def exactly_once_support(self, config: Mapping[str, str]) -> ExactlyOnceSupport | None:
+        """Return whether the connector writes exactly once with this config; None if unknown.
+
+        Asked when a config has `exactly.once.support=required`, before anything is started.
+        """
+        return None
+
+    def can_define_transaction_boundaries(
+        self, config: Mapping[str, str]
+    ) -> ConnectorTransactionBoundaries:
+        """Return whether `transaction.boundary=connector` is possible with this config."""
+        return ConnectorTransactionBoundaries.UNSUPPORTED
 
     @abstractmethod
     def task_class(self) -> type[SourceTask]:

@@ -25,11 +25,13 @@ from isthmus.api.errors import ConfigError
 from isthmus.config.connector_def import (
     PluginCatalog,
     RecommendPlugins,
+    RecommendVersions,
     check_version,
     connector_config_def,
     sink_config_def,
     source_config_def,
 )
+from isthmus.config.infos import in_hash_order
 from isthmus.config.worker import WorkerConfig
 
 __all__ = [
@@ -69,13 +71,14 @@ def enrich(definition: ConfigDef, config: Config, catalog: PluginCatalog) -> Con
     for alias in _aliases(config, "transforms"):
         prefix = f"transforms.{alias}."
         group = f"Transforms: {alias}"
-        _define_plugin(enriched, prefix, "Transformation", catalog, _check_negate(prefix, config))
+        negate = _check_negate(prefix, config)
+        _define_plugin(enriched, prefix, "Transformation", catalog, config, negate)
         if (own := _own_def(catalog, "transformation", config, prefix)) is not None:
             enriched.embed(prefix, group, 2, _transformation_def(alias, own))
     for alias in _aliases(config, "predicates"):
         prefix = f"predicates.{alias}."
         described = LambdaValidator(_check_nothing, f"valid configs for {alias} predicate")
-        _define_plugin(enriched, prefix, "Predicate", catalog, described)
+        _define_plugin(enriched, prefix, "Predicate", catalog, config, described)
         if (own := _own_def(catalog, "predicate", config, prefix)) is not None:
             enriched.embed(prefix, f"Predicates: {alias}", 2, own)
     return enriched
@@ -90,12 +93,15 @@ def _define_plugin(
     prefix: str,
     what: str,
     catalog: PluginCatalog,
+    config: Config,
     type_validator: LambdaValidator,
 ) -> None:
     """Add the two settings that tell which plugin stands behind an alias."""
     chain, alias = prefix.removesuffix(".").split(".", 1)
     group = f"{chain.capitalize()}: {alias}"
     kind = what.lower()
+    name = config.get(f"{prefix}type")
+
     definition.define(
         f"{prefix}type",
         Type.CLASS,
@@ -112,7 +118,7 @@ def _define_plugin(
     definition.define(
         f"{prefix}plugin.version",
         Type.STRING,
-        None,
+        next(reversed(catalog.versions(kind, name)), None) if name else None,
         validator=check_version,
         importance=Importance.HIGH,
         documentation=f"The version, or range of versions, of the {kind} '{alias}'; the newest if"
@@ -121,6 +127,7 @@ def _define_plugin(
         order_in_group=1,
         width=Width.LONG,
         display_name=f"{what} version for {alias}",
+        recommender=RecommendVersions(catalog, kind, f"{prefix}type"),
     )
 
 
@@ -130,7 +137,10 @@ def _own_def(catalog: PluginCatalog, kind: str, config: Config, prefix: str) -> 
         class_name = catalog.resolve(kind, name) if name else None
     except ConfigError:
         return None  # The setting itself reports it.
-    return None if class_name is None else catalog.config_def(kind, class_name)
+    version = config.get(f"{prefix}plugin.version")
+    if class_name is None or not catalog.has_version(kind, class_name, version):
+        return None
+    return catalog.config_def(kind, class_name)
 
 
 def _transformation_def(alias: str, own: ConfigDef) -> ConfigDef:
@@ -235,19 +245,17 @@ def _compile(name: str, text: str) -> re.Pattern[str]:
         raise ConfigError.invalid(name, text, f"Invalid regex: {error}") from None
 
 
-def validate_group(config: Config, worker: WorkerConfig) -> list[ConfigValue]:
-    """Return an error if a sink's consumer group is that of the workers."""
+def validate_group(config: Config, workers_group: str) -> list[ConfigValue]:
+    """Return what a sink's consumer group is, with an error if it is that of the workers."""
     override = "consumer.override.group.id"
     name, group = config.get("name"), config.get(override)
     if group is not None:
-        if group.strip() != worker.group_id:
-            return []
-        message = f"Consumer group {group} conflicts with Connect worker group {worker.group_id}"
-        return [ConfigValue(override, group, [], [message])]
-    if f"connect-{name}" == worker.group_id:
+        message = f"Consumer group {group} conflicts with Connect worker group {workers_group}"
+        return [ConfigValue(override, group, [], [message] if group == workers_group else [])]
+    if f"connect-{name}" == workers_group:
         message = (
             f"Consumer group for sink connector named {name} conflicts with Connect worker group"
-            f" {worker.group_id}"
+            f" {workers_group}"
         )
         return [ConfigValue("name", name, [], [message])]
     return []
@@ -261,7 +269,8 @@ def validate_converter(
     `definition` is the converter's own; its errors name the options without the prefix, as Java's.
     """
     prefix = f"{key}."
-    values = definition.validate(_with_prefix(config, prefix))
+    by_name = {value.name: value for value in definition.validate(_with_prefix(config, prefix))}
+    values = [by_name[name] for name in in_hash_order(by_name)]
     for value in values:
         value.name = prefix + value.name
     keys = [replace(option, name=prefix + option.name) for option in definition]

@@ -1,7 +1,8 @@
 """The settings that every connector has; names, types, defaults and looks are Apache's."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from isthmus.api.config_def import (
@@ -33,7 +34,7 @@ _VERSION_RANGES: Final = re.compile(r"[\[(][^\[\]()]*[\])](\s*,\s*[\[(][^\[\]()]
 class PluginCatalog(Protocol):
     """The plugins that settings may name.
 
-    `kind` is `converter`, `header_converter`, `transformation` or `predicate`.
+    `kind` is `connector`, `converter`, `header_converter`, `transformation` or `predicate`.
     """
 
     def names(self, kind: str) -> Sequence[str]:
@@ -52,6 +53,14 @@ class PluginCatalog(Protocol):
         """Return the settings of a plugin that `resolve` gave the name of."""
         ...
 
+    def versions(self, kind: str, name: str) -> Sequence[str]:
+        """Return the versions that there are of a plugin, the newest last; none if unknown."""
+        ...
+
+    def has_version(self, kind: str, name: str, wanted: str | None) -> bool:
+        """Return whether a plugin is there in this version or range; so is an unknown plugin."""
+        ...
+
 
 class OpenCatalog:
     """Takes every name for a plugin, and knows nothing about it."""
@@ -64,6 +73,12 @@ class OpenCatalog:
 
     def config_def(self, kind: str, class_name: str) -> ConfigDef:
         return ConfigDef()
+
+    def versions(self, kind: str, name: str) -> Sequence[str]:
+        return ()
+
+    def has_version(self, kind: str, name: str, wanted: str | None) -> bool:
+        return True
 
 
 class RecommendPlugins:
@@ -79,6 +94,26 @@ class RecommendPlugins:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class RecommendVersions:
+    """Offers the versions of the plugin that the setting `key` names (KIP-891).
+
+    Java: PluginsRecommenders.
+    """
+
+    catalog: PluginCatalog
+    kind: str
+    key: str
+    always_visible: bool = True
+
+    def valid_values(self, name: str, config: Mapping[str, object]) -> Sequence[object]:
+        plugin = config.get(self.key)
+        return self.catalog.versions(self.kind, str(plugin)) if plugin else ()
+
+    def visible(self, name: str, config: Mapping[str, object]) -> bool:
+        return self.always_visible or config.get(self.key) is not None
+
+
 def check_version(_name: str, value: object) -> None:
     """Refuse a version that is neither a plain one nor a range such as `[1.0,2.0)` (KIP-891)."""
     text = str(value or "").strip()
@@ -89,8 +124,9 @@ def check_version(_name: str, value: object) -> None:
 def connector_config_def(catalog: PluginCatalog | None = None) -> ConfigDef:
     """Return what all connectors have in common. Java: ConnectorConfig."""
     definition = ConfigDef()
-    _define_identity(definition)
-    _define_converters(definition, catalog or OpenCatalog())
+    catalog = catalog or OpenCatalog()
+    _define_identity(definition, catalog)
+    _define_converters(definition, catalog)
     _define_chains(definition)
     _define_errors(definition)
     return definition
@@ -159,7 +195,7 @@ def sink_config_def(catalog: PluginCatalog | None = None) -> ConfigDef:
     return definition
 
 
-def _define_identity(definition: ConfigDef) -> None:
+def _define_identity(definition: ConfigDef, catalog: PluginCatalog) -> None:
     definition.define(
         "name",
         Type.STRING,
@@ -182,7 +218,14 @@ def _define_identity(definition: ConfigDef) -> None:
         width=Width.LONG,
         display_name="Connector class",
     )
-    _define_version(definition, "connector", "Connector", 3, (_MEDIUM, Width.MEDIUM))
+    _define_version(
+        definition,
+        "connector",
+        "Connector",
+        RecommendVersions(catalog, "connector", "connector.class"),
+        order=3,
+        look=(_MEDIUM, Width.MEDIUM),
+    )
     definition.define(
         "tasks.max",
         Type.INT,
@@ -212,6 +255,8 @@ def _define_version(
     definition: ConfigDef,
     what: str,
     title: str,
+    recommender: RecommendVersions,
+    *,
     order: int,
     look: tuple[Importance, Width] = (_LOW, Width.SHORT),
 ) -> None:
@@ -227,6 +272,7 @@ def _define_version(
         order_in_group=order,
         width=look[1],
         display_name=f"{title} version",
+        recommender=recommender,
     )
 
 
@@ -259,7 +305,13 @@ def _define_converters(definition: ConfigDef, catalog: PluginCatalog) -> None:
             recommender=RecommendPlugins(catalog, kind),
             resolver=resolve,
         )
-        _define_version(definition, f"{part}.converter", title, order + 1)
+        _define_version(
+            definition,
+            f"{part}.converter",
+            title,
+            RecommendVersions(catalog, kind, f"{part}.converter", always_visible=False),
+            order=order + 1,
+        )
 
 
 def _define_chains(definition: ConfigDef) -> None:

@@ -3,7 +3,7 @@
 The keys of each dict are in the order of the wire. All values are strings or null.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from isthmus.api.config_def import ConfigKey, ConfigValue, Type, to_text
@@ -32,13 +32,45 @@ def config_infos(
 def extend_infos(infos: Info, keys: Mapping[str, ConfigKey], values: Sequence[ConfigValue]) -> Info:
     """Return `infos` with client overrides or converter options added at the end.
 
-    For these, Java counts the settings with errors and not the errors.
+    `values` are in the order of the wire. For these, Java counts the settings with errors and not
+    the errors.
     """
+    added_groups = [group for value in values if (group := _group(keys.get(value.name)))]
+    groups = list(dict.fromkeys([*cast("list[str]", infos["groups"]), *added_groups]))
     configs = cast("list[Info]", infos["configs"])
     errors = cast("int", infos["error_count"])
     added = [_config_info(keys.get(value.name), value) for value in values]
     wrong = sum(1 for value in values if value.error_messages)
-    return infos | {"error_count": errors + wrong, "configs": [*configs, *added]}
+    return infos | {
+        "error_count": errors + wrong,
+        "groups": groups,
+        "configs": [*configs, *added],
+    }
+
+
+def _group(key: ConfigKey | None) -> str | None:
+    return None if key is None else key.group
+
+
+def in_hash_order(names: Iterable[str]) -> list[str]:
+    """Return names in the order in which Java's HashMap has them.
+
+    Java shows client overrides and converter options in it, and so do we: forms and scripts that
+    go by position find the same.
+    """
+    given = list(dict.fromkeys(names))
+    buckets = 16
+    while len(given) > buckets * 3 // 4:
+        buckets *= 2
+    return sorted(given, key=lambda name: _spread_hash(name) & (buckets - 1))
+
+
+def _spread_hash(text: str) -> int:
+    value = 0
+    units = text.encode("utf-16-be", "surrogatepass")
+    for high, low in zip(units[::2], units[1::2], strict=True):
+        value = (31 * value + (high << 8 | low)) & 0xFFFFFFFF
+    return value ^ value >> 16
 
 
 def _config_info(key: ConfigKey | None, value: ConfigValue | None) -> Info:

@@ -31,7 +31,7 @@ from typing import Final, overload
 
 from isthmus import CONNECT_VERSION
 from isthmus.api.config_def import ConfigDef, Importance, NonEmptyString, Type
-from isthmus.api.connector import SourceConnector
+from isthmus.api.connector import ExactlyOnceSupport, SourceConnector
 from isthmus.api.errors import ConnectError
 from isthmus.api.record import SourceBatch, SourceOffset, SourcePartition
 from isthmus.api.schema import STRING
@@ -100,6 +100,11 @@ class FileStreamSourceConnector(SourceConnector):
 
     def task_configs(self, max_tasks: int) -> Sequence[Mapping[str, str]]:
         return [self._config]
+
+    def exactly_once_support(self, config: Mapping[str, str]) -> ExactlyOnceSupport | None:
+        """Return whether there is a file to come back to, which standard input is not."""
+        file = self.config().parse(config)[_FILE]
+        return ExactlyOnceSupport.SUPPORTED if file else ExactlyOnceSupport.UNSUPPORTED
 
     def alter_offsets(
         self,

@@ -10,17 +10,9 @@ from typing import Any, Protocol
 import msgspec
 
 from isthmus.api.errors import ConnectError
-from isthmus.config.connector import validate_group
 from isthmus.config.worker import WorkerConfig
 from isthmus.herder.errors import BadRequestError, NotFoundError, RestError
-from isthmus.herder.views import (
-    ConfigInfo,
-    ConfigInfos,
-    ConfigKeyInfo,
-    ConfigValueInfo,
-    JsonConfig,
-    PluginInfo,
-)
+from isthmus.herder.views import ConfigInfos, ConfigKeyInfo, JsonConfig, PluginInfo
 from isthmus.plugins import (
     CONNECTORS,
     PluginDescriptor,
@@ -109,7 +101,9 @@ class Validation:
         """
         resolved = self._resolve(config)
         if not resolved.get("connector.class"):
-            shown = ", ".join(f"{key}={value}" for key, value in config.items())
+            shown = ", ".join(
+                f"{key}={'null' if value is None else value}" for key, value in config.items()
+            )
             raise BadRequestError(f"Connector config {{{shown}}} contains no connector type")
         try:
             answer = await self._jobs.run_job(
@@ -122,7 +116,7 @@ class Validation:
             raise
         except ConnectError as error:
             raise BadRequestError(str(error)) from error
-        return self._with_group_checks(msgspec.convert(answer, ConfigInfos), resolved)
+        return msgspec.convert(answer, ConfigInfos)
 
     async def require_valid(self, config: JsonConfig) -> ConfigInfos:
         """Return the validated config.
@@ -140,30 +134,6 @@ class Validation:
             " the endpoint `/connector-plugins/{connectorType}/config/validate`"
         )
 
-    def _with_group_checks(
-        self, infos: ConfigInfos, config: Mapping[str, str | None]
-    ) -> ConfigInfos:
-        """Add what only a distributed worker knows: its own group is no sink's consumer group."""
-        if not config.get("topics") and not config.get("topics.regex"):
-            return infos
-        for wrong in validate_group(config, self._config):
-            infos = _with_error(infos, wrong.name, config.get(wrong.name), wrong.error_messages[0])
-        return infos
-
 
 def _plugin_info(plugin: PluginDescriptor) -> PluginInfo:
     return PluginInfo(plugin.class_name, str(plugin.kind), plugin.version)
-
-
-def _with_error(infos: ConfigInfos, key: str, value: str | None, message: str) -> ConfigInfos:
-    changed = list(infos.configs)
-    for index, entry in enumerate(changed):
-        if entry.value.name == key:
-            errors = [*entry.value.errors, message]
-            found = msgspec.structs.replace(entry.value, errors=errors)
-            changed[index] = msgspec.structs.replace(entry, value=found)
-            break
-    else:
-        value_info = ConfigValueInfo(key, value, [], [message], visible=True)
-        changed.append(ConfigInfo(None, value_info))
-    return msgspec.structs.replace(infos, configs=changed, error_count=infos.error_count + 1)

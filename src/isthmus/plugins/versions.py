@@ -69,7 +69,7 @@ class VersionRange:
             text = f"[{text}]"
         found = list(_RANGE.finditer(text))
         if not found or _RANGE.sub("", text).strip(", "):
-            raise ConnectError(f"Invalid version specification: {text}")
+            raise ConnectError(f"Unbounded range: {text}")
         return cls(tuple(map(_restriction, found)))
 
     def contains(self, version: str) -> bool:

@@ -38,7 +38,7 @@ class PluginsResource:
         return json_answer(await self._requests.complete(plugins))
 
     async def _config_keys(self, request: Request) -> Response:
-        version = request.query_params.get("version") or "latest"
+        version = request.query_params.get("version", "latest")
         keys = self._herder.connector_plugin_config(
             request.path_params["plugin"], None if version == "latest" else version
         )

@@ -15,7 +15,9 @@ from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.channel import Reply, RunPluginJob
 from isthmus.config.infos import config_key_info
 from isthmus.plugins import CONNECTORS, PluginDescriptor, PluginKind, PluginNotFoundError, Plugins
-from isthmus.task.validation import Catalog, framework_def, validate_config
+from isthmus.plugins.versions import VersionRange
+from isthmus.task.catalog import Catalog
+from isthmus.task.validation import framework_def, validate_config
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +66,22 @@ def _plugin_config(arguments: Arguments, _: Mapping[str, str], plugins: Plugins)
     descriptor = _find(plugins, arguments["plugin"], arguments.get("version"))
     keys = dict(plugins.create(descriptor).config().keys)
     if descriptor.kind in CONNECTORS:
-        for name, key in framework_def(descriptor.kind, Catalog(plugins)).keys.items():
+        for name, key in framework_def(descriptor, Catalog(plugins)).keys.items():
             keys.setdefault(name, key)
     return [config_key_info(key) for key in keys.values()]
 
 
 def _find(plugins: Plugins, name: str, version: str | None) -> PluginDescriptor:
+    kinds = tuple(PluginKind)
     try:
-        return plugins.find(tuple(PluginKind), name, version)
+        plugins.find(kinds, name)
     except PluginNotFoundError as error:
         raise UnknownPluginError(str(error)) from None
+    try:
+        VersionRange.parse(version)
+    except ConnectError:
+        raise ConnectError(f"Invalid version specification: {version}") from None
+    return plugins.find(kinds, name, version)
 
 
 def _connector_type(arguments: Arguments, _: Mapping[str, str], plugins: Plugins) -> object:

@@ -14,30 +14,37 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
-from isthmus.api.config_def import ConfigDef, ConfigValue
+from isthmus.api.config_def import ConfigDef, ConfigKey, ConfigValue, parse_type
 from isthmus.api.connector import AnyConnector, SourceConnector
 from isthmus.api.errors import ConfigError, ConnectError
+from isthmus.config.client_definitions import client_keys
+from isthmus.config.client_keys import ClientKind
 from isthmus.config.connector import (
     ConverterKey,
     enrich,
     validate_converter,
+    validate_group,
     validate_no_nulls,
     validate_sink,
 )
 from isthmus.config.connector_def import connector_config_def, sink_config_def, source_config_def
-from isthmus.config.infos import Info, config_infos, extend_infos
-from isthmus.config.override_policy import build_override_policy, clients_used
+from isthmus.config.infos import Info, config_infos, extend_infos, in_hash_order
+from isthmus.config.override_policy import (
+    OverridePolicy,
+    build_override_policy,
+    clients_used,
+)
 from isthmus.plugins import (
     CONNECTORS,
     PluginDescriptor,
     PluginIndex,
     PluginKind,
-    PluginNotFoundError,
     Plugins,
     Wanted,
     wanted_by,
 )
-from isthmus.plugins.versions import VersionRange
+from isthmus.task.catalog import Catalog, why_not
+from isthmus.task.preflight import exactly_once_errors
 
 log = logging.getLogger(__name__)
 
@@ -48,43 +55,7 @@ _CONVERTERS: Final[tuple[tuple[ConverterKey, PluginKind], ...]] = (
     ("key.converter", PluginKind.CONVERTER),
     ("value.converter", PluginKind.CONVERTER),
 )
-
-_NO_EXACTLY_ONCE: Final = "This worker does not have exactly-once source support enabled."
-_UNKNOWN_EXACTLY_ONCE: Final = (
-    "The connector does not implement the API required for preflight validation of exactly-once"
-    " source support. Please consult the documentation for the connector to determine whether it"
-    " supports exactly-once semantics, and then consider reconfiguring the connector to use the"
-    ' value "requested" for this property (which will disable this preflight check and allow the'
-    " connector to be created)."
-)
-_NO_BOUNDARIES: Final = (
-    "The connector does not support connector-defined transaction boundaries with the given"
-    " configuration. Please reconfigure it to use a different transaction boundary definition."
-)
-
-
-class Catalog:
-    """The plugins that settings may name, to the definitions of those settings."""
-
-    def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
-
-    def names(self, kind: str) -> Sequence[str]:
-        """Return the class names of all plugins of a kind."""
-        found = self._plugins.everywhere().of(PluginKind(kind))
-        return list(dict.fromkeys(descriptor.class_name for descriptor in found))
-
-    def resolve(self, kind: str, name: str) -> str | None:
-        """Return the full class name for a class name or alias; None if there is none."""
-        try:
-            return self._plugins.find(PluginKind(kind), name).class_name
-        except PluginNotFoundError:
-            return None
-
-    def config_def(self, kind: str, class_name: str) -> ConfigDef:
-        """Return the settings of a plugin that `resolve` gave the name of."""
-        plugin = self._plugins.create(self._plugins.find(PluginKind(kind), class_name))
-        return cast("ConfigDef", plugin.config())
+_DEFAULT_HEADER_CONVERTER: Final = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
 
 
 def validate_config(config: Config, worker: Mapping[str, str], plugins: Plugins) -> Info:
@@ -95,17 +66,17 @@ def validate_config(config: Config, worker: Mapping[str, str], plugins: Plugins)
     """
     class_name = config.get("connector.class") or ""
     descriptor = plugins.find(CONNECTORS, class_name)
-    wrong_version = _validate_connector_version(config, descriptor, plugins)
-    if wrong_version is not None:
-        return wrong_version
-    connector = cast("AnyConnector", plugins.create(descriptor))
     catalog = Catalog(plugins)
-    own_def = framework_def(descriptor.kind, catalog)
-    definition = enrich(_with_defaults(own_def, worker, plugins), config, catalog)
+    refused = _refused_version(config, descriptor, catalog, plugins)
+    if refused is not None:
+        return refused
+    connector = cast("AnyConnector", plugins.create(descriptor))
+    definition = framework_def(descriptor, catalog)
+    definition = enrich(_with_defaults(definition, config, worker, catalog), config, catalog)
     values = {value.name: value for value in definition.validate(config)}
     _add_errors(values, _cross_checks(config, worker, connector, values))
     _add_errors(values, validate_no_nulls(config))
-    _add_errors(values, _validate_versions(config, plugins))
+    _add_errors(values, _wrong_versions(config, plugins))
 
     connector_def, connector_values = _ask_connector(connector, config)
     keys = {**definition.keys, **connector_def.keys}
@@ -115,63 +86,80 @@ def validate_config(config: Config, worker: Mapping[str, str], plugins: Plugins)
     return _with_converters(infos, config, values, plugins)
 
 
-def framework_def(kind: PluginKind, catalog: Catalog) -> ConfigDef:
-    """Return the settings that the runtime itself knows for a kind of connector."""
-    return sink_config_def(catalog) if kind is PluginKind.SINK else source_config_def(catalog)
+def framework_def(connector: PluginDescriptor, catalog: Catalog) -> ConfigDef:
+    """Return the settings that the runtime itself knows for this connector."""
+    is_sink = connector.kind is PluginKind.SINK
+    definition = sink_config_def(catalog) if is_sink else source_config_def(catalog)
+    newest = catalog.newest_version("connector", connector.class_name)
+    definition.replace(_version_key(definition, "connector", newest))
+    return definition
 
 
-def _validate_connector_version(
-    config: Config, descriptor: PluginDescriptor, plugins: Plugins
-) -> Info | None:
-    """Return the answer for a connector that there is only in other versions (KIP-891)."""
-    names = ("connector.class", "connector.plugin.version")
-    version = config.get("connector.plugin.version")
-    wanted = Wanted(*names, CONNECTORS, descriptor.class_name, version)
-    known = PluginIndex([descriptor, *plugins.everywhere()])
-    message = _why_not(known, wanted)
-    if message is None:
-        return None
-    keys = {name: connector_config_def().keys[name] for name in names}
-    values = [ConfigValue(name, config.get(name), [], [message]) for name in names]
-    return config_infos(config.get("connector.class") or "", [], keys, values)
+def _version_key(definition: ConfigDef, what: str, default: str | None) -> ConfigKey:
+    return replace(definition.keys[f"{what}.plugin.version"], default=default)
 
 
-def _validate_versions(config: Config, plugins: Plugins) -> Sequence[ConfigValue]:
+def _wrong_versions(config: Config, plugins: Plugins) -> Sequence[ConfigValue]:
     """Return errors of converters, transformations and predicates that lack the version wanted."""
     errors: list[ConfigValue] = []
     for wanted in wanted_by(config, {}):
-        message = _why_not(plugins.everywhere(), wanted)
-        if message is not None and wanted.key != "connector.class":
+        if wanted.key == "connector.class":
+            continue
+        try:
+            message = why_not(plugins.everywhere(), wanted)
+        except ConnectError:
+            continue  # It is no version at all, as its own setting says.
+        if message is not None:
             names = (wanted.key, wanted.version_key)
             errors += [ConfigValue(name, config.get(name), [], [message]) for name in names]
     return errors
 
 
-def _why_not(known: PluginIndex, wanted: Wanted) -> str | None:
-    """Return why no version of a plugin is what is wanted; None if one is, or there is no plugin.
+def _refused_version(
+    config: Config, descriptor: PluginDescriptor, catalog: Catalog, plugins: Plugins
+) -> Info | None:
+    """Return the answer for a connector that there is only in other versions (KIP-891).
 
-    Raises:
-        ConnectError: The version is no version.
+    Nothing is known then but what all connectors have in common; converters are not looked at.
     """
-    if not VersionRange.is_given(wanted.version):
+    names = ("connector.class", "connector.plugin.version")
+    wanted = Wanted(*names, CONNECTORS, descriptor.class_name, config.get(names[1]))
+    message = why_not(PluginIndex([descriptor, *plugins.everywhere()]), wanted)
+    if message is None:
         return None
-    try:
-        known.matching(wanted)
-    except PluginNotFoundError as error:
-        return str(error)
-    return None
+    definition = connector_config_def()
+    version = connector_config_def(catalog).keys["connector.plugin.version"]
+    newest = catalog.newest_version("connector", descriptor.class_name)
+    definition.replace(replace(version, default=newest))
+    values = {value.name: value for value in definition.validate(config)}
+    for name in names:
+        values[name].add_error(message)
+    class_name = config.get("connector.class") or ""
+    return config_infos(class_name, definition.groups, definition.keys, list(values.values()))
 
 
-def _with_defaults(definition: ConfigDef, worker: Mapping[str, str], plugins: Plugins) -> ConfigDef:
-    """Return the definition with the converters that hold if the connector names none."""
+def _with_defaults(
+    definition: ConfigDef, config: Config, worker: Mapping[str, str], catalog: Catalog
+) -> ConfigDef:
+    """Return the definition with the converters that hold if the connector names none.
+
+    The default version of a converter is that of the one which the connector names, if it does.
+    """
     enriched = definition.copy()
     for name, kind in _CONVERTERS:
-        if class_name := worker.get(name, "").strip():
-            try:
-                class_name = plugins.find(kind, class_name).class_name
-            except PluginNotFoundError:
-                log.warning("The worker's %s is no plugin: %s", name, class_name)
-            enriched.replace(replace(enriched.keys[name], default=class_name))
+        default = worker.get(name, "").strip()
+        if not default and name == "header.converter":
+            default = _DEFAULT_HEADER_CONVERTER
+        own = config.get(name)
+        if default:
+            class_name = catalog.resolve(kind, default)
+            if class_name is None:
+                log.warning("The worker's %s is no plugin: %s", name, default)
+            enriched.replace(replace(enriched.keys[name], default=class_name or default))
+        version = catalog.newest_version(kind, default if own is None else own)
+        if own is None:
+            version = worker.get(f"{name}.plugin.version", version)
+        enriched.replace(_version_key(enriched, name, version))
     return enriched
 
 
@@ -183,24 +171,12 @@ def _cross_checks(
 ) -> list[ConfigValue]:
     """Return errors that one setting alone does not show."""
     if not isinstance(connector, SourceConnector):
+        group = validate_group(config, worker.get("group.id", ""))
         try:
-            return validate_sink(config)
+            return [*validate_sink(config), *group]
         except ConfigError:
-            return []  # topics.regex is no regular expression; its own validator says so
-    found: list[ConfigValue] = []
-    if _is(values, "exactly.once.support", "required"):
-        enabled = worker.get("exactly.once.source.support", "disabled").strip().lower() == "enabled"
-        if not enabled:
-            found.append(ConfigValue("exactly.once.support", None, [], [_NO_EXACTLY_ONCE]))
-        found.append(ConfigValue("exactly.once.support", None, [], [_UNKNOWN_EXACTLY_ONCE]))
-    if _is(values, "transaction.boundary", "connector"):
-        found.append(ConfigValue("transaction.boundary", None, [], [_NO_BOUNDARIES]))
-    return found
-
-
-def _is(values: Mapping[str, ConfigValue], name: str, wanted: str) -> bool:
-    value = values[name]
-    return not value.error_messages and str(value.value).lower() == wanted
+            return group  # topics.regex is no regular expression; its own validator says so
+    return exactly_once_errors(config, worker, connector, values)
 
 
 def _add_errors(values: dict[str, ConfigValue], errors: Iterable[ConfigValue]) -> None:
@@ -234,8 +210,32 @@ def _with_client_overrides(
     exactly_once = worker.get("exactly.once.source.support", "").strip().lower() == "enabled"
     is_source = kind is PluginKind.SOURCE
     for client in clients_used(config, is_source=is_source, exactly_once=exactly_once):
-        infos = extend_infos(infos, {}, policy.validate(config, client))
+        infos = extend_infos(infos, *_overrides(policy, config, client))
     return infos
+
+
+def _overrides(
+    policy: OverridePolicy, config: Config, client: ClientKind
+) -> tuple[dict[str, ConfigKey], list[ConfigValue]]:
+    """Return a client's overrides with what the client says of them, both under full names."""
+    prefix = f"{client}.override."
+    judged = {value.name: value for value in policy.validate(config, client)}
+    names = in_hash_order(key.removeprefix(prefix) for key in config if key.startswith(prefix))
+    # An override that is null has been refused before, and is shown all the same.
+    values = [judged.get(prefix + name) or ConfigValue(prefix + name) for name in names]
+    known: Mapping[str, ConfigKey] = client_keys(client) if values else {}
+    keys: dict[str, ConfigKey] = {}
+    for value in values:
+        key = known.get(value.name.removeprefix(prefix))
+        if key is None:
+            continue
+        keys[value.name] = replace(key, name=value.name)
+        try:
+            value.value = parse_type(key.name, value.value, key.type)
+        except ConfigError as error:
+            value.value = None
+            value.add_error(str(error))
+    return keys, values
 
 
 def _with_converters(
@@ -244,7 +244,8 @@ def _with_converters(
     for name, kind in _CONVERTERS:
         # Only a class that the connector names itself uses the connector's options.
         class_name = (config.get(name) or "").strip()
-        if not class_name or values[name].error_messages:
+        wrong = values[name].error_messages or values[f"{name}.plugin.version"].error_messages
+        if not class_name or wrong:
             continue
         definition = cast("ConfigDef", plugins.create(plugins.find(kind, class_name)).config())
         role = f"{name}.converter.type"

@@ -24,6 +24,12 @@ class FewPlugins:
             raise ConfigError("This class is abstract and cannot be created.")
         return _CLASSES[kind].get(name)
 
+    def versions(self, kind: str, name: str) -> Sequence[str]:
+        return ["1.9", "2.0"] if kind in _CLASSES and name in _names(kind) else []
+
+    def has_version(self, kind: str, name: str, wanted: str | None) -> bool:
+        return wanted != "3"
+
     def config_def(self, kind: str, class_name: str) -> ConfigDef:
         definition = ConfigDef()
         match class_name:
@@ -48,3 +54,7 @@ class FewPlugins:
                     "pattern", Type.STRING, importance=Importance.MEDIUM, documentation="Pattern."
                 )
         return definition
+
+
+def _names(kind: str) -> set[str]:
+    return {*_CLASSES[kind], *_CLASSES[kind].values()}

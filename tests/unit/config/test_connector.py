@@ -305,7 +305,7 @@ def test_a_sink_reads_a_list_or_what_matches(config: dict[str, str], expected: S
 def test_a_sink_may_not_share_the_group_of_the_workers(
     config: dict[str, str], group: str, expected: list[str]
 ) -> None:
-    values = validate_group(config, worker({"group.id": group}))
+    values = validate_group(config, group)
 
     assert [text for value in values for text in value.error_messages] == expected
 

@@ -43,7 +43,7 @@ def test_the_settings_of_a_plugin_have_the_order_of_the_wire(server: RunningServ
 
 @pytest.mark.parametrize(
     ("query", "version"),
-    [("", None), ("?version=latest", None), ("?version=", None), ("?version=[1.0,2)", "[1.0,2)")],
+    [("", None), ("?version=latest", None), ("?version=", ""), ("?version=[1.0,2)", "[1.0,2)")],
 )
 def test_the_version_of_a_plugin_is_passed_on(
     server: RunningServer, herder: ScriptedHerder, query: str, version: str | None

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from isthmus.api.config_def import ConfigDef, ConfigValue
+from isthmus.api.connector import ExactlyOnceSupport
 from isthmus.api.errors import ConnectError
 from isthmus.channel import RunPluginJob
 from isthmus.plugins import PluginDescriptor, PluginKind, Plugins
@@ -30,6 +31,26 @@ class SinkWithoutDefinition(TestSink):
 class SinkWithoutAnswer(TestSink):
     def validate(self, config: Mapping[str, str | None]) -> Sequence[ConfigValue]:
         return cast("Sequence[ConfigValue]", None)
+
+
+class ExactSource(TestSource):
+    def exactly_once_support(self, config: Mapping[str, str]) -> ExactlyOnceSupport | None:
+        return ExactlyOnceSupport.SUPPORTED
+
+
+class InexactSource(TestSource):
+    def exactly_once_support(self, config: Mapping[str, str]) -> ExactlyOnceSupport | None:
+        return ExactlyOnceSupport.UNSUPPORTED
+
+
+class LostSource(TestSource):
+    def exactly_once_support(self, config: Mapping[str, str]) -> ExactlyOnceSupport | None:
+        raise OSError("no route to host")
+
+
+class SilentSource(TestSource):
+    def exactly_once_support(self, config: Mapping[str, str]) -> ExactlyOnceSupport | None:
+        raise ValueError
 
 
 class SourceInVersionTwo(TestSource):
@@ -154,7 +175,7 @@ def test_errors_are_worded_as_java_words_them(
     assert infos["error_count"] == sum(map(len, expected.values()))
 
 
-def test_overrides_that_the_policy_forbids_are_listed_last_and_without_a_definition() -> None:
+def test_overrides_that_the_policy_forbids_are_listed_last() -> None:
     worker = {**WORKER, "connector.client.config.override.policy": "None"}
     config = sink(consumer__override__linger__ms="1", producer__override__acks="0")
 
@@ -166,7 +187,56 @@ def test_overrides_that_the_policy_forbids_are_listed_last_and_without_a_definit
             " configuration."
         ]
     }
-    assert infos["configs"][-1]["definition"] is None
+    assert names(infos)[-1] == "consumer.override.linger.ms"
+
+
+def test_an_override_has_the_definition_of_the_client_that_it_is_for() -> None:
+    config = sink(consumer__override__max__poll__records="7", consumer__override__odd="x")
+
+    known, odd = validate(config)["configs"][-2:]
+
+    assert odd["definition"] is None
+    assert known["definition"]["name"] == "consumer.override.max.poll.records"
+    assert known["definition"]["type"] == "INT"
+    assert known["definition"]["default_value"] == "500"
+    assert known["value"]["value"] == "7"
+
+
+def test_an_override_of_the_wrong_type_is_an_error_of_its_own() -> None:
+    infos = validate(sink(consumer__override__max__poll__records="many"))
+
+    assert errors(infos) == {
+        "consumer.override.max.poll.records": [
+            "Invalid value many for configuration max.poll.records: Not a number of type INT"
+        ]
+    }
+
+
+def test_secrets_in_overrides_are_hidden() -> None:
+    infos = validate(sink(consumer__override__sasl__jaas__config="secret"))
+
+    assert infos["configs"][-1]["value"]["value"] == "[hidden]"
+
+
+def test_the_workers_own_group_is_no_group_of_a_sink() -> None:
+    worker = {**WORKER, "group.id": "connect-x"}
+
+    by_name = validate(sink(), worker)
+    by_override = validate(sink(consumer__override__group__id="connect-x"), worker)
+
+    assert set(errors(by_name)) == {"name"}
+    assert by_override["configs"][0]["value"]["errors"] == [
+        "Consumer group connect-x conflicts with Connect worker group connect-x"
+    ]
+
+
+def test_versions_of_plugins_are_shown_and_offered() -> None:
+    infos = validate(sink(value__converter=JSON))
+
+    found = {entry["value"]["name"]: entry for entry in infos["configs"]}
+    version = found["value.converter.plugin.version"]
+    assert version["definition"]["default_value"] == "4.3.1"
+    assert version["value"]["recommended_values"] == ["4.3.1"]
 
 
 def test_options_count_only_for_a_converter_that_the_connector_names() -> None:
@@ -188,6 +258,33 @@ def test_exactly_once_support_that_is_required_is_refused_by_a_worker_without_it
     first, second = errors(infos)["exactly.once.support"]
     assert first == "This worker does not have exactly-once source support enabled."
     assert second.startswith("The connector does not implement the API required for preflight")
+
+
+@pytest.mark.parametrize(
+    ("class_name", "text"),
+    [
+        ("ExactSource", None),
+        (
+            "InexactSource",
+            "The connector does not support exactly-once semantics with the provided"
+            " configuration.",
+        ),
+        ("LostSource", "An unexpected error occurred during validation: no route to host"),
+        (
+            "SilentSource",
+            "An unexpected error occurred during validation; please see the worker logs for more"
+            " details.",
+        ),
+    ],
+)
+def test_a_connector_is_asked_whether_it_writes_exactly_once(
+    class_name: str, text: str | None
+) -> None:
+    config = source(exactly__once__support="required", connector__class=f"{__name__}:{class_name}")
+
+    infos = validate(config, {**WORKER, "exactly.once.source.support": "enabled"})
+
+    assert errors(infos).get("exactly.once.support") == (None if text is None else [text])
 
 
 def test_transaction_boundaries_of_a_connector_that_defines_none_are_refused() -> None:
@@ -249,7 +346,9 @@ def test_an_unknown_plugin_or_version_is_said_apart_from_a_bad_version() -> None
     other = job("plugin_config", {"plugin": SINK, "version": "9"})
     bad = job("plugin_config", {"plugin": SINK, "version": "[bad"})
 
-    assert unknown[0] == other[0] == "LookupError"
+    assert unknown[0] == "LookupError"
+    assert other[0] == "ConnectError"
+    assert "not found that matches the version range [9,9], available versions" in other[1]
     assert bad == ("ConnectError", "Invalid version specification: [bad")
 
 
