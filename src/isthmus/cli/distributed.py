@@ -67,7 +67,6 @@ def _warn(config: WorkerConfig) -> None:
 def _without_effect(config: WorkerConfig) -> dict[str, str]:
     """Return the properties that ask for what this worker cannot do yet."""
     asked = {
-        "rest.extension.classes": bool(config.rest_extension_classes),
         "exactly.once.source.support": config.exactly_once_source_support != "disabled",
     }
     return {key: config.originals[key] for key, is_asked in asked.items() if is_asked}

@@ -172,6 +172,10 @@ class WorkerConfig:
             if key.startswith(prefix)
         }
 
+    def with_prefix_all_or_nothing(self, prefix: str) -> dict[str, str]:
+        """Return the properties that start with `prefix`, without it; all, if there are none."""
+        return self.with_prefix(prefix) or dict(self.originals)
+
     def internal_topic(self, store: Store) -> InternalTopic:
         """Return name and creation settings of the topic of the config, offset or status store."""
         key = f"{store}.storage."

@@ -7,9 +7,10 @@ request_handler.py → the herder.
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from isthmus.api.rest_extension import Middleware
 from isthmus.rest.client import RestClient
 from isthmus.rest.config import RestConfig
 from isthmus.rest.connectors import ConnectorsResource
@@ -31,7 +32,7 @@ class Application:
     """An ASGI application that has no resources, and so answers 404, until it is given some."""
 
     def __init__(self) -> None:
-        self._router = _router([])
+        self._inner: ASGIApp = _router([])
         self._app: ASGIApp = AccessLog(ResourcePaths(self._route))
 
     @classmethod
@@ -48,15 +49,18 @@ class Application:
         application._app = AccessLog(ResourcePaths(inner))
         return application
 
-    def serve(self, routes: Sequence[Route]) -> None:
-        """Answer with these resources from now on."""
-        self._router = _router(routes)
+    def serve(self, routes: Sequence[BaseRoute], middleware: Sequence[Middleware] = ()) -> None:
+        """Answer with these resources from now on; the first middleware sees a request first."""
+        inner: ASGIApp = _router(routes)
+        for wrap in reversed(middleware):
+            inner = wrap(inner)
+        self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._router(scope, receive, send)
+        await self._inner(scope, receive, send)
 
 
 def main_routes(herder: HerderApi, client: RestClient, config: RestConfig) -> list[Route]:
@@ -81,7 +85,7 @@ def admin_routes(herder: HerderApi, client: RestClient, config: RestConfig) -> l
     return [*LoggersResource(herder, requests).routes()]
 
 
-def _router(routes: Sequence[Route]) -> Router:
+def _router(routes: Sequence[BaseRoute]) -> Router:
     return Router(routes, redirect_slashes=False, default=_not_found)
 
 

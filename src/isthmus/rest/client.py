@@ -53,8 +53,14 @@ class RestClient:
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._free = asyncio.Semaphore(_MAX_REQUESTS)
+        # urllib3 would compare the names of hosts although the context does not want it.
+        any_host = ssl_context is not None and not ssl_context.check_hostname
         self._pool = urllib3.PoolManager(
-            maxsize=_MAX_REQUESTS, retries=False, timeout=_TIMEOUT, ssl_context=ssl_context
+            maxsize=_MAX_REQUESTS,
+            retries=False,
+            timeout=_TIMEOUT,
+            ssl_context=ssl_context,
+            assert_hostname=False if any_host else None,
         )
 
     async def request(

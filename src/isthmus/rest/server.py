@@ -10,15 +10,18 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.config.rest_def import Listener
+from isthmus.config.tls import client_context, server_context
 from isthmus.rest.app import Application, admin_routes, main_routes
 from isthmus.rest.client import RestClient
 from isthmus.rest.config import RestConfig
+from isthmus.rest.extensions import Extensions
 from isthmus.rest.herder import HerderApi
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,9 @@ log = logging.getLogger(__name__)
 _IDLE_SECONDS = 90
 _GRACEFUL_STOP_SECONDS = 60
 _BACKLOG = 2048
+#: How long the end of an idle TLS connection may take, which both sides are to agree on; asyncio
+#: gives them 30 s, and other workers keep connections that they do not read from.
+_FAREWELL_SECONDS = 0.5
 
 
 class RestServer:
@@ -36,24 +42,36 @@ class RestServer:
     """
 
     def __init__(self, config: RestConfig) -> None:
+        """Read all keys and certificates, and load the extensions.
+
+        Raises:
+            ConfigError: One of these cannot be done.
+        """
         self._config = config
+        self._extensions = Extensions(config.rest_extension_classes, config.worker)
         self._main = Application.main(config)
         self._admin = Application()
+        self._wanted = [
+            *((each, self._main, _context(each, config.tls)) for each in config.listeners),
+            *(
+                (each, self._admin, _context(each, config.admin_tls))
+                for each in config.admin_listeners or ()
+            ),
+        ]
         self._listening: list[_ListeningServer] = []
-        self.client = RestClient()
+        has_tls = any(key.startswith("ssl.") for key in config.tls)
+        self.client = RestClient(client_context(config.tls) if has_tls else None)
 
     async def bind(self) -> None:
         """Open the listeners; requests get 404 until `start`.
 
         Raises:
             ConnectError: An address is in use, or is none of this machine; nothing is open then.
-            ConfigError: A listener cannot be served.
         """
-        wanted = [(listener, self._main) for listener in self._config.listeners]
-        wanted += [(listener, self._admin) for listener in self._config.admin_listeners or ()]
         try:
-            for listener, application in wanted:
-                self._listening.append(_ListeningServer(listener, _open(listener), application))
+            for listener, application, context in self._wanted:
+                opened = _open(listener)
+                self._listening.append(_ListeningServer(listener, opened, application, context))
             for server in self._listening:
                 await server.start()
         except Exception:
@@ -65,7 +83,8 @@ class RestServer:
         main = main_routes(herder, self.client, self._config)
         admin = admin_routes(herder, self.client, self._config)
         shared = self._config.admin_listeners is None
-        self._main.serve([*main, *admin] if shared else main)
+        added = self._extensions.register(herder, self._config.extension_timeout)
+        self._main.serve([*main, *(admin if shared else ()), *added.routes], added.middleware)
         self._admin.serve(admin)
         for server in self._listening:
             log.info("REST API listening on %s", server.bound)
@@ -75,6 +94,7 @@ class RestServer:
         await asyncio.gather(*(server.stop() for server in self._listening))
         self._listening.clear()
         await self.client.close()
+        self._extensions.close()
 
     @property
     def bound(self) -> list[Listener]:
@@ -95,7 +115,7 @@ class _ListeningServer:
         listener: Listener,
         opened: socket.socket,
         application: Application,
-        ssl_context: ssl.SSLContext | None = None,
+        ssl_context: ssl.SSLContext | None,
     ) -> None:
         self.bound = listener._replace(port=opened.getsockname()[1])
         self._socket = opened
@@ -112,6 +132,15 @@ class _ListeningServer:
             return
         self._server.end()
         await self._serving
+
+
+class _Connection(H11Protocol):
+    """A connection that is soon gone when the server stops."""
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():
+            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -152,7 +181,7 @@ def _uvicorn_config(application: Application, ssl_context: ssl.SSLContext | None
 
     return uvicorn.Config(
         application,
-        http="h11",
+        http=_Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -168,10 +197,22 @@ def _uvicorn_config(application: Application, ssl_context: ssl.SSLContext | None
     )
 
 
+def _context(listener: Listener, tls: Mapping[str, str]) -> ssl.SSLContext | None:
+    """Return what an https listener needs.
+
+    Raises:
+        ConfigError: A key or certificate cannot be used; the text names the listener.
+    """
+    if listener.scheme != "https":
+        return None
+    try:
+        return server_context(tls)
+    except ConfigError as error:
+        raise ConfigError(f"Listener {listener}: {error}") from error
+
+
 def _open(listener: Listener) -> socket.socket:
     """Bind and listen; a host that is empty stands for all interfaces, of IPv6 too if there is."""
-    if listener.scheme != "http":
-        raise ConfigError(f"Listener {listener}: https listeners are not supported yet")
     try:
         dual_stack = not listener.host and socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if dual_stack or ":" in listener.host else socket.AF_INET

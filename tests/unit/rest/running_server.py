@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ class RunningServer:
         headers: dict[str, str] | None = None,
         *,
         listener: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> Reply:
         """Send exactly this; a body goes as JSON unless `headers` has a Content-Type or "none"."""
         sent = dict(headers or {})
@@ -81,7 +83,11 @@ class RunningServer:
         if data is not None or method in {"POST", "PUT", "PATCH"}:
             sent["Content-Length"] = str(len(data or b""))
         port = self.ports[listener]
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = (
+            http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            if tls is None
+            else http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=tls)
+        )
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)
             for name, value in sent.items():

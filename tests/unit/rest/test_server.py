@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from isthmus.api.errors import ConfigError, ConnectError
+from isthmus.api.errors import ConnectError
 from isthmus.config.rest_def import HeaderRule, Listener
 from isthmus.config.worker import WorkerConfig
 from isthmus.herder.views import Created
@@ -139,6 +139,10 @@ def test_a_workers_settings_say_how_to_serve() -> None:
             HeaderRule("set", "X-A", "b"),
         ],
         topic_tracking_allow_reset=False,
+        tls=worker.originals,
+        admin_tls=worker.originals,
+        extension_timeout=60.0,
+        worker=worker.originals,
     )
 
 
@@ -306,13 +310,6 @@ def test_configured_headers_are_on_every_answer_of_the_main_listeners(start: Sta
     assert running.get("/nope").headers["X-A"] == "last"
     admin = running.request("GET", "/admin/loggers", listener=1)
     assert admin.headers["X-A"] is None
-
-
-def test_an_https_listener_is_refused_in_words() -> None:
-    server = RestServer(RestConfig(listeners=[Listener("https", "", 0)]))
-
-    with pytest.raises(ConfigError, match="https listeners are not supported yet"):
-        asyncio.run(server.bind())
 
 
 def test_a_slow_request_does_not_hold_up_others(
