@@ -11,6 +11,7 @@ digits raises `DigitsNeeded`; the caller then parses the text again, exactly.
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
@@ -31,6 +32,8 @@ from isthmus.api.struct import Struct
 from isthmus.converters.json_text import wrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
+#: A schema, and what makes readers of those within it → its reader, None for the usual one.
+Special: TypeAlias = Callable[[Schema, Callable[[Schema | None], Reader]], Reader | None]
 
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 _BASE64: Final = re.compile(
@@ -46,15 +49,31 @@ class DigitsNeeded(Exception):  # noqa: N818 - not an error: it asks for another
     """A float stands where the digits of the text decide."""
 
 
-def reader(schema: Schema | None, *, replace_null: bool) -> Reader:
+@dataclass(frozen=True, slots=True)
+class _Options:
+    replace_null: bool
+    special: Special | None
+
+    def nested(self, schema: Schema | None) -> Reader:
+        """Return the reader of a schema within another."""
+        return _reader(schema, self)
+
+
+def reader(schema: Schema | None, *, replace_null: bool, special: Special | None = None) -> Reader:
     """Return the function that turns parsed JSON into values of this schema.
+
+    `special` may give another reader for some schemas, within others too; null never reaches it.
 
     The function raises `DataError` for what cannot be a value of the schema, and `DigitsNeeded`.
     """
+    return _reader(schema, _Options(replace_null, special))
+
+
+def _reader(schema: Schema | None, options: _Options) -> Reader:
     if schema is None:
         return schemaless
-    read = _non_null_reader(schema, replace_null)
-    if schema.default is not None and replace_null:
+    read = _non_null_reader(schema, options)
+    if schema.default is not None and options.replace_null:
         default = schema.default
         return lambda parsed: default if parsed is None else read(parsed)
     if schema.optional:
@@ -95,7 +114,10 @@ def node_type(parsed: object) -> str:
     return "ARRAY" if isinstance(parsed, list) else "NUMBER"
 
 
-def _non_null_reader(schema: Schema, replace_null: bool) -> Reader:
+def _non_null_reader(schema: Schema, options: _Options) -> Reader:
+    special = options.special(schema, options.nested) if options.special else None
+    if special is not None:
+        return special
     logical = _LOGICAL_READERS.get(schema.name or "")
     if logical is not None:
         return logical(schema)
@@ -103,11 +125,11 @@ def _non_null_reader(schema: Schema, replace_null: bool) -> Reader:
         case Type.INT8 | Type.INT16 | Type.INT32 | Type.INT64:
             return _integer_reader(_BITS[schema.type])
         case Type.ARRAY:
-            return _array_reader(schema, replace_null)
+            return _array_reader(schema, options)
         case Type.MAP:
-            return _map_reader(schema, replace_null)
+            return _map_reader(schema, options)
         case Type.STRUCT:
-            return _struct_reader(schema, replace_null)
+            return _struct_reader(schema, options)
         case _:
             return _SIMPLE_READERS[schema.type]
 
@@ -159,8 +181,8 @@ _SIMPLE_READERS: Final[Mapping[Type, Reader]] = {
 }
 
 
-def _array_reader(schema: Schema, replace_null: bool) -> Reader:
-    read_item = reader(schema.value_schema, replace_null=replace_null)
+def _array_reader(schema: Schema, options: _Options) -> Reader:
+    read_item = _reader(schema.value_schema, options)
 
     def read(parsed: Any) -> list[Any]:
         if isinstance(parsed, dict):
@@ -172,10 +194,10 @@ def _array_reader(schema: Schema, replace_null: bool) -> Reader:
     return read
 
 
-def _map_reader(schema: Schema, replace_null: bool) -> Reader:
+def _map_reader(schema: Schema, options: _Options) -> Reader:
     key_schema = cast("Schema", schema.key_schema)
-    read_key = reader(key_schema, replace_null=replace_null)
-    read_value = reader(schema.value_schema, replace_null=replace_null)
+    read_key = _reader(key_schema, options)
+    read_value = _reader(schema.value_schema, options)
 
     def read_object(parsed: Any) -> dict[Any, Any]:
         if not isinstance(parsed, dict):
@@ -207,8 +229,8 @@ def _checked_pair(entry: Any) -> list[Any]:
     return pair
 
 
-def _struct_reader(schema: Schema, replace_null: bool) -> Reader:
-    members = [(f.name, _field_reader(f, replace_null)) for f in schema.fields]
+def _struct_reader(schema: Schema, options: _Options) -> Reader:
+    members = [(f.name, _field_reader(f, options)) for f in schema.fields]
     from_values = Struct.from_values
 
     def read(parsed: Any) -> Struct:
@@ -222,8 +244,8 @@ def _struct_reader(schema: Schema, replace_null: bool) -> Reader:
     return read
 
 
-def _field_reader(field: Field, replace_null: bool) -> Reader:
-    read = reader(field.schema, replace_null=replace_null)
+def _field_reader(field: Field, options: _Options) -> Reader:
+    read = _reader(field.schema, options)
     if field.schema.optional or field.schema.type not in {Type.STRING, Type.BYTES}:
         return read
 

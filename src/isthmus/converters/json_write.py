@@ -39,11 +39,23 @@ _BYTES: Final = bytes | bytearray | memoryview
 class WriterOptions:
     """What the converter's options say about writing."""
 
-    __slots__ = ("numeric_decimals", "replace_null")
+    __slots__ = ("numeric_decimals", "replace_null", "special")
 
-    def __init__(self, *, replace_null: bool, numeric_decimals: bool) -> None:
+    def __init__(
+        self, *, replace_null: bool, numeric_decimals: bool, special: "Special | None" = None
+    ) -> None:
+        """Take the options.
+
+        `special` may give another writer for some schemas, within others too; null never reaches
+        it.
+        """
         self.replace_null = replace_null
         self.numeric_decimals = numeric_decimals
+        self.special = special
+
+
+#: A schema and the options → its writer, None for the usual one.
+Special: TypeAlias = Callable[[Schema, WriterOptions], Writer | None]
 
 
 def writer(schema: Schema | None, options: WriterOptions) -> Writer:
@@ -108,6 +120,9 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _non_null_writer(schema: Schema, options: WriterOptions) -> Writer:
+    special = options.special(schema, options) if options.special else None
+    if special is not None:
+        return special
     if schema.name == DECIMAL_NAME:
         return _decimal_writer(schema, options)
     if schema.name is not None and schema.name in _MOMENTS:

@@ -40,6 +40,7 @@ _CONVERTERS: Final = (
 _REGISTRY_CONVERTERS: Final = (
     ("io.confluent.connect.avro.AvroConverter", "avro:AvroConverter"),
     ("io.apicurio.registry.utils.converter.AvroConverter", "avro:AvroConverter"),
+    ("io.confluent.connect.json.JsonSchemaConverter", "json_schema:JsonSchemaConverter"),
 )
 
 #: Plugins that bring large libraries with them: imported only where a config names them.
