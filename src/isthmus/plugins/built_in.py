@@ -77,6 +77,15 @@ _SIDED_TRANSFORMATIONS: Final = (
 )
 _PREDICATES: Final = ("HasHeaderKey", "RecordIsTombstone", "TopicNameMatches")
 
+#: Connectors for tests of clusters; Apache has them in a jar of its own, connect-test-plugins.
+_TOOLS: Final = (
+    (PluginKind.SINK, "mock", "MockSinkConnector"),
+    (PluginKind.SINK, "verifiable_sink", "VerifiableSinkConnector"),
+    (PluginKind.SOURCE, "mock", "MockSourceConnector"),
+    (PluginKind.SOURCE, "schema_source", "SchemaSourceConnector"),
+    (PluginKind.SOURCE, "verifiable_source", "VerifiableSourceConnector"),
+)
+
 #: Isthmus's own plugins, under the names of the Java classes that they replace.
 BUILT_IN: Final[Sequence[PluginDescriptor]] = (
     _built_in(
@@ -88,6 +97,10 @@ BUILT_IN: Final[Sequence[PluginDescriptor]] = (
         PluginKind.SOURCE,
         "file.FileStreamSourceConnector",
         "connectors.file_source:FileStreamSourceConnector",
+    ),
+    *(
+        _built_in(kind, f"tools.{name}", f"connectors.{module}:{name}")
+        for kind, module, name in _TOOLS
     ),
     *(_built_in(PluginKind.CONVERTER, *names) for names in _CONVERTERS),
     *(_built_in(PluginKind.HEADER_CONVERTER, *names) for names in _CONVERTERS),

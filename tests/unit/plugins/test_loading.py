@@ -65,8 +65,10 @@ def test_a_converter_has_the_same_alias_for_keys_values_and_headers(name: str) -
 
 
 def test_an_unknown_connector_is_refused_in_javas_words_with_all_that_there_are() -> None:
+    plugins = Plugins(plugin for plugin in BUILT_IN if "FileStream" in plugin.class_name)
+
     with pytest.raises(PluginNotFoundError) as caught:
-        Plugins(BUILT_IN).find(CONNECTORS, "Nope")
+        plugins.find(CONNECTORS, "Nope")
 
     assert str(caught.value) == (
         "Failed to find any class that implements Connector and which name matches Nope, available"
@@ -155,7 +157,8 @@ def test_plugins_are_listed_in_javas_order() -> None:
     found = list(Plugins([*BUILT_IN, other]))
 
     sink, source = "org.apache.kafka.connect.file.FileStreamSinkConnector", FILE_SOURCE
-    assert [plugin.class_name for plugin in found[:3]] == [sink, "z.Z", source]
+    names = [plugin.class_name for plugin in found]
+    assert names.index(sink) < names.index("z.Z") < names.index(source)
     converters = [plugin.class_name for plugin in found if plugin.kind is PluginKind.CONVERTER]
     assert converters == sorted(converters)
     assert found[-1].kind is PluginKind.HEADER_CONVERTER
