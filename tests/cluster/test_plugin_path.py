@@ -1,6 +1,5 @@
 """Plugins on `plugin.path`: apart from each other, versions side by side, in any combination."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,9 @@ from zipfile import ZipFile
 
 import psutil
 import pytest
-from confluent_kafka import Consumer
 
 from tests.support.cluster import Cluster, child_pids
+from tests.support.topic_values import values
 from tests.support.wheels import make_wheel
 
 #: A source of one record, which says what the connector's process imported.
@@ -75,32 +74,9 @@ def transformation(place: Path, scratch: Path) -> None:
     ZipFile(wheel).extractall(place)
 
 
-def first_value(bootstrap_servers: str, topic: str) -> str:
-    """Return the value of the first record in the topic; wait for it."""
-    config: dict[str, Any] = {
-        "bootstrap.servers": bootstrap_servers,
-        "group.id": f"reads-{topic}",
-        "auto.offset.reset": "earliest",
-        "topic.metadata.refresh.interval.ms": 500,
-    }
-    consumer = Consumer(config)
-    try:
-        consumer.subscribe([topic])
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            message = consumer.poll(1.0)
-            if message is not None and not message.error():
-                value = message.value()
-                assert value is not None
-                return value.decode()
-        raise AssertionError(f"no record in {topic} after 30 s")
-    finally:
-        consumer.close()
-
-
 def errors(infos: Mapping[str, Any]) -> dict[str, list[str]]:
-    values = [entry["value"] for entry in infos["configs"]]
-    return {value["name"]: value["errors"] for value in values if value["errors"]}
+    found = [entry["value"] for entry in infos["configs"]]
+    return {value["name"]: value["errors"] for value in found if value["errors"]}
 
 
 def test_plugins_that_need_different_versions_of_a_library_run_side_by_side(
@@ -137,11 +113,11 @@ def test_plugins_that_need_different_versions_of_a_library_run_side_by_side(
     ]
     for name in topics:
         cluster.expect_running(name)
-    values = {name: first_value(bootstrap_servers, topic) for name, topic in topics.items()}
-    assert values == {
-        "old": "One 1.0 with a_library 1.4",
-        "new": "One 1.1 with a_library 2.0",
-        "two": "Two 1.0 with a_library 2.1!!!",
+    sent = {name: values(bootstrap_servers, topic, 1) for name, topic in topics.items()}
+    assert sent == {
+        "old": ["One 1.0 with a_library 1.4"],
+        "new": ["One 1.1 with a_library 2.0"],
+        "two": ["Two 1.0 with a_library 2.1!!!"],
     }
     assert cluster.status("old")["tasks"][0]["version"] == "1.0"
     assert cluster.status("new")["tasks"][0]["version"] == "1.1"

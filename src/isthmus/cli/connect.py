@@ -1,29 +1,25 @@
-"""One worker of a cluster: all its parts put together, started in order, stopped in reverse.
+"""One worker: all its parts put together, started in order, stopped in reverse.
 
-Java: Connect, ConnectDistributed.
+Java: Connect.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Final, Protocol
 
 from isthmus.api.errors import ConnectError
 from isthmus.config.clients import (
-    ClientConfig,
     connector_admin_config,
     internal_admin_config,
-    internal_log_configs,
     kafka_python_config,
 )
 from isthmus.config.worker import Store, WorkerConfig
-from isthmus.group.membership import GroupSettings
-from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.api import HerderServices
 from isthmus.herder.connectors import Connectors
 from isthmus.herder.errors import NotLeaderError
-from isthmus.herder.herder import Herder
+from isthmus.herder.herder import Herder, Member
 from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
 from isthmus.herder.loggers import Loggers
@@ -32,8 +28,7 @@ from isthmus.herder.offsets import Offsets
 from isthmus.herder.validation import Validation
 from isthmus.kafka.admin import TopicAdmin
 from isthmus.kafka.consumer_groups import ConsumerGroups
-from isthmus.kafka.topic_log import KafkaTopicLog
-from isthmus.logs import librdkafka_logger
+from isthmus.kafka.topic_log import TopicLog
 from isthmus.rest.config import RestConfig
 from isthmus.rest.server import RestServer
 from isthmus.storage.config_store import ConfigStore
@@ -42,36 +37,57 @@ from isthmus.storage.status_store import StatusStore
 from isthmus.worker.fork_server import ForkServer
 from isthmus.worker.worker import Worker, WorkerListener
 
-if TYPE_CHECKING:
-    from isthmus.group.member import GroupMember
-
 log = logging.getLogger(__name__)
 
 _PORTION = 2.0
 
-_PURPOSES: dict[Store, str] = {
-    "config": "connector configurations",
-    "offset": "source connector offsets",
-    "status": "connector and task statuses",
-}
+_STORES: Final[tuple[Store, ...]] = ("config", "offset", "status")
+
+
+class RunningMember(Member, Protocol):
+    """A membership from its start to its end."""
+
+    def start(self) -> None: ...
+
+    async def leave_and_stop(self) -> None: ...
+
+
+class Mode(Protocol):
+    """What a worker of a cluster and a standalone worker do not have in common."""
+
+    @property
+    def services(self) -> type[HerderServices]:
+        """What answers the REST API."""
+        ...
+
+    def topic_log(self, store: Store, admin: TopicAdmin) -> TopicLog:
+        """Return what a store stands on."""
+        ...
+
+    def make_member(
+        self, herder: Herder, worker_id: str, loop: asyncio.AbstractEventLoop
+    ) -> RunningMember:
+        """Return the membership of the group; not called on the event loop."""
+        ...
 
 
 class Connect:
     """The worker as a whole. For the event loop."""
 
-    def __init__(self, config: WorkerConfig, fork_server: ForkServer) -> None:
+    def __init__(self, config: WorkerConfig, fork_server: ForkServer, mode: Mode) -> None:
         self._config = config
+        self._mode = mode
         self._fork_server = fork_server
         self._rest = RestServer(RestConfig.of(config))
         self._admin = TopicAdmin(internal_admin_config(config).settings)
-        self._logs = {store: self._topic_log(store) for store in _PURPOSES}
-        self._configs = ConfigStore(self._logs["config"])
-        self._statuses = StatusStore(self._logs["status"])
-        self._offsets = OffsetStore(self._logs["offset"])
+        logs = {store: mode.topic_log(store, self._admin) for store in _STORES}
+        self._configs = ConfigStore(logs["config"])
+        self._statuses = StatusStore(logs["status"])
+        self._offsets = OffsetStore(logs["offset"])
         self._herder: Herder
         self._worker: Worker
-        self._member: GroupMember
-        self._services: HerderServices
+        self._member: RunningMember
+        self.services: HerderServices
         self._is_built = False
         self._is_member = False
 
@@ -84,7 +100,7 @@ class Connect:
         await self._rest.bind()
         cluster_id = await self._cluster_id()
         log.info("Kafka cluster ID: %s", cluster_id)
-        self._services = self._build(cluster_id)
+        self.services = self._build(cluster_id)
         self._is_built = True
 
     async def start(self) -> None:
@@ -94,8 +110,12 @@ class Connect:
             ConnectError: An internal topic cannot be made, read or used.
         """
         await self._worker.start()
-        await self._rest.start(self._services)
-        await asyncio.to_thread(self._make_member, asyncio.get_running_loop())
+        await self._rest.start(self.services)
+        loop, worker_id = asyncio.get_running_loop(), self._config.worker_id(self._rest.bound)
+        self._member = await asyncio.to_thread(
+            self._mode.make_member, self._herder, worker_id, loop
+        )
+        self._herder.join(self._member)
         await asyncio.gather(
             self._configs.start(self._herder), self._statuses.start(), self._offsets.start()
         )
@@ -138,30 +158,6 @@ class Connect:
         await asyncio.gather(self._configs.stop(), self._statuses.stop(), self._offsets.stop())
         log.info("Kafka Connect stopped")
 
-    def _topic_log(self, store: Store) -> KafkaTopicLog:
-        topic = self._config.internal_topic(store)
-
-        def prepare() -> None:
-            self._admin.ensure_compacted_topic(
-                topic.name,
-                topic.property,
-                _PURPOSES[store],
-                topic.partitions,
-                topic.replication_factor,
-                topic.settings,
-            )
-            if store == "config":
-                self._admin.ensure_single_partition(topic.name, topic.property)
-
-        clients = internal_log_configs(self._config, store)
-        return KafkaTopicLog(
-            topic.name,
-            self._admin,
-            prepare,
-            _with_logger(clients.consumer),
-            _with_logger(clients.producer),
-        )
-
     def _build(self, cluster_id: str) -> HerderServices:
         """Put the herder together with what it leads and what it asks."""
         config, resolve = self._config, self._config.transformer.transform
@@ -186,7 +182,7 @@ class Connect:
         herder.attach(work)
         validation = Validation(self._worker, config, resolve)
         self._connectors = Connectors(herder, validation)
-        return HerderServices(
+        return self._mode.services(
             cluster_id,
             herder,
             self._connectors,
@@ -195,22 +191,6 @@ class Connect:
             Loggers(self._configs, self._worker.set_log_level),
             Metrics(herder, self._worker),
         )
-
-    def _make_member(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make the group member, off the loop: kafka-python takes 0.3 s to import.
-
-        By then the REST API answers; imported first, it would come a third later.
-        """
-        from isthmus.group.member import GroupMember  # noqa: PLC0415
-
-        worker_id = self._config.worker_id(self._rest.bound)
-        self._member = GroupMember(
-            kafka_python_config(self._config, f"connect-{worker_id}"),
-            _group_settings(self._config),
-            self._herder,
-            loop,
-        )
-        self._herder.join(self._member)
 
     def _groups(self, connector: Mapping[str, str | None]) -> ConsumerGroups:
         client_id = f"connector-worker-adminclient-{connector.get('name')}"
@@ -237,17 +217,3 @@ class Connect:
             algorithm = self._config.inter_worker_signature_algorithm
             key = rules.key if rules is not None else None
             await self._rest.client.put_task_configs(error.url, name, configs, key, algorithm)
-
-
-def _group_settings(config: WorkerConfig) -> GroupSettings:
-    return GroupSettings(
-        group_id=config.group_id,
-        protocol=ConnectProtocol.of_setting(config.connect_protocol),
-        session_timeout=config.session_timeout,
-        rebalance_timeout=config.rebalance_timeout,
-        heartbeat_interval=config.heartbeat_interval,
-    )
-
-
-def _with_logger(client: ClientConfig) -> dict[str, Any]:
-    return {**client.settings, "logger": librdkafka_logger()}

@@ -63,6 +63,16 @@ def worker_config_def() -> ConfigDef:
     return definition
 
 
+@functools.cache
+def group_config_def() -> ConfigDef:
+    """Return the definition of what only a member of a group has; treat it as read-only."""
+    definition = ConfigDef()
+    _define_group(definition)
+    _define_internal_topics(definition)
+    _define_internal_requests(definition)
+    return definition
+
+
 def _define_plugins(definition: ConfigDef) -> None:
     for converter, what, importance in (
         ("key.converter", "record keys", Importance.HIGH),

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from isthmus.embedded.process import ServerProcess, free_port, last_lines
 
 
 class WorkerProcess:
-    """One worker, started as a user starts it: by a properties file. For one thread."""
+    """One worker, started as a user starts it: by a properties file. For one thread.
+
+    With connectors' files, even with none of them, it is a standalone worker.
+    """
 
     def __init__(
         self,
@@ -24,6 +27,7 @@ class WorkerProcess:
         name: str,
         properties: Mapping[str, str],
         environment: Mapping[str, str] | None = None,
+        connector_files: Sequence[Path] | None = None,
     ) -> None:
         """Prepare, start nothing; `environment` None means ours."""
         self.name = name
@@ -31,7 +35,9 @@ class WorkerProcess:
         self.log = directory / f"{name}.log"
         self._properties_file = directory / f"{name}.properties"
         self._properties = {"listeners": f"http://127.0.0.1:{self.port}", **properties}
-        command = [sys.executable, "-m", "isthmus.cli.distributed", str(self._properties_file)]
+        mode = "distributed" if connector_files is None else "standalone"
+        command = [sys.executable, "-m", f"isthmus.cli.{mode}", str(self._properties_file)]
+        command += map(str, connector_files or ())
         self._process = ServerProcess(name, command, self.log, environment)
         self._http = urllib3.PoolManager(retries=False)
 

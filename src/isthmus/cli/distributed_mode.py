@@ -1,0 +1,85 @@
+"""What a worker of a cluster has: three topics, and a membership of its group."""
+
+import asyncio
+from typing import Any
+
+from isthmus.cli.connect import RunningMember
+from isthmus.config.clients import ClientConfig, internal_log_configs, kafka_python_config
+from isthmus.config.worker import Store, WorkerConfig
+from isthmus.group.membership import GroupSettings
+from isthmus.group.protocol import ConnectProtocol
+from isthmus.herder.api import HerderServices
+from isthmus.herder.herder import Herder
+from isthmus.kafka.admin import TopicAdmin
+from isthmus.kafka.topic_log import KafkaTopicLog
+from isthmus.logs import librdkafka_logger
+
+_PURPOSES: dict[Store, str] = {
+    "config": "connector configurations",
+    "offset": "source connector offsets",
+    "status": "connector and task statuses",
+}
+
+
+class DistributedMode:
+    """Java: ConnectDistributed."""
+
+    services = HerderServices
+
+    def __init__(self, config: WorkerConfig) -> None:
+        self._config = config
+
+    def topic_log(self, store: Store, admin: TopicAdmin) -> KafkaTopicLog:
+        """Return the log over the topic of a store, which is made when the log starts."""
+        topic = self._config.internal_topic(store)
+
+        def prepare() -> None:
+            admin.ensure_compacted_topic(
+                topic.name,
+                topic.property,
+                _PURPOSES[store],
+                topic.partitions,
+                topic.replication_factor,
+                topic.settings,
+            )
+            if store == "config":
+                admin.ensure_single_partition(topic.name, topic.property)
+
+        clients = internal_log_configs(self._config, store)
+        return KafkaTopicLog(
+            topic.name,
+            admin,
+            prepare,
+            _with_logger(clients.consumer),
+            _with_logger(clients.producer),
+        )
+
+    def make_member(
+        self, herder: Herder, worker_id: str, loop: asyncio.AbstractEventLoop
+    ) -> RunningMember:
+        """Make the group member, off the loop: kafka-python takes 0.3 s to import.
+
+        By then the REST API answers; imported first, it would come a third later.
+        """
+        from isthmus.group.member import GroupMember  # noqa: PLC0415
+
+        return GroupMember(
+            kafka_python_config(self._config, f"connect-{worker_id}"),
+            _group_settings(self._config),
+            herder,
+            loop,
+        )
+
+
+def _group_settings(config: WorkerConfig) -> GroupSettings:
+    return GroupSettings(
+        group_id=config.group_id,
+        protocol=ConnectProtocol.of_setting(config.connect_protocol),
+        session_timeout=config.session_timeout,
+        rebalance_timeout=config.rebalance_timeout,
+        heartbeat_interval=config.heartbeat_interval,
+    )
+
+
+def _with_logger(client: ClientConfig) -> dict[str, Any]:
+    return {**client.settings, "logger": librdkafka_logger()}
