@@ -1,7 +1,6 @@
 """The built wheel, installed with pip into an empty environment, gives the same as commands."""
 
 import os
-import ssl
 import subprocess
 import sys
 import venv
@@ -10,24 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.pip import pip
 
 ROOT = Path(__file__).parents[2]
-
-
-def pip(python: Path | str, *arguments: str) -> None:
-    """Run pip as `bin/environment` does: with the system's certificates."""
-    certificates = ssl.get_default_verify_paths().cafile
-    options = ["--disable-pip-version-check", "--no-input", "--quiet"]
-    if certificates and Path(certificates).is_file():
-        options += ["--cert", certificates]
-    done = subprocess.run(
-        [str(python), "-m", "pip", *arguments[:1], *options, *arguments[1:]],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def run(command: Path, *arguments: str) -> tuple[int, str]:
