@@ -273,6 +273,39 @@ async def test_a_task_that_exits_has_failed_with_the_reason(
     assert psutil.STATUS_ZOMBIE not in " ".join(children())
 
 
+@pytest.mark.parametrize("end", ["killed", "stopped"])
+async def test_what_a_task_started_ends_with_it(
+    worker: Worker, listener: RecordingListener, end: str
+) -> None:
+    await start_task(worker, behave="task.start=spawn")
+    await start_task(worker, ConnectorTaskId("numbers", 1), behave="task.start=spawn")
+    await listener.state(TASK_0, State.RUNNING)
+    await listener.state(ConnectorTaskId("numbers", 1), State.RUNNING)
+    task, other = (psutil.Process(worker.pids()[ConnectorTaskId("numbers", n)]) for n in (0, 1))
+    programs, others = task.children(), other.children()
+    assert (len(programs), len(others)) == (2, 2)
+
+    if end == "killed":
+        task.kill()
+    else:
+        await worker.stop_tasks([TASK_0])
+
+    await eventually(lambda: all(map(is_dead, programs)), 2.0, lambda: programs)
+    assert not any(map(is_dead, others))
+
+
+async def test_the_kernel_ends_children_before_the_worker_when_memory_runs_out(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await start_task(worker)
+    await listener.state(TASK_0, State.RUNNING)
+
+    def score(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    assert score(worker.pids()[TASK_0]) == min(score(os.getpid()) + 300, 1000)
+
+
 async def test_a_task_that_reads_where_no_memory_is_has_failed_with_the_signal(
     worker: Worker, listener: RecordingListener
 ) -> None:
@@ -529,7 +562,8 @@ async def main():
 FOUR_CHILDREN = """
     for number in range(3):
         task = ConnectorTaskId("numbers", number)
-        await start_task(worker, task, behave="task.poll=hang" if number else "task.poll=spin")
+        deed = "hang" if number else "spin"
+        await start_task(worker, task, behave=f"task.start=spawn,task.poll={deed}")
         await listener.state(task, State.RUNNING)
     print("ready", file=sys.stderr, flush=True)
     await asyncio.sleep(60)
@@ -644,17 +678,22 @@ async def test_no_process_outlives_its_worker(victim: str) -> None:
     assert process.stderr is not None
     line = await asyncio.wait_for(process.stderr.readline(), 20.0)
     assert line == b"ready\n"
-    fork_server, *tasks = psutil.Process(process.pid).children(recursive=True)
-    assert len(tasks) == 4
+    [fork_server] = psutil.Process(process.pid).children()
+    tasks = fork_server.children()
+    programs = [program for task in tasks for program in task.children()]
+    assert (len(tasks), len(programs)) == (4, 6)
+    if victim == "fork server":  # nobody is left to find who left the process group
+        for program in programs[1::2]:
+            program.kill()
 
     if victim == "fork server":
         fork_server.kill()
     else:
-        for child in [fork_server, *tasks] if "stopped" in victim else []:
+        for child in [fork_server, *tasks, *programs] if "stopped" in victim else []:
             child.suspend()
         process.kill()
 
-    left = tasks if victim == "fork server" else [fork_server, *tasks]
+    left = tasks + programs if victim == "fork server" else [fork_server, *tasks, *programs]
     try:
         await eventually(lambda: all(map(is_dead, left)), 2.0, lambda: left)
     finally:

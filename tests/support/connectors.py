@@ -10,6 +10,7 @@ import ctypes
 import logging
 import os
 import resource
+import subprocess
 import sys
 import threading
 import time
@@ -87,6 +88,12 @@ def fork() -> None:
         hang()
 
 
+def spawn() -> None:
+    """Start two programs, one of which leaves the process group."""
+    for new_session in (False, True):
+        subprocess.Popen(["sleep", "1000"], start_new_session=new_session)
+
+
 def garbage() -> None:
     """Write into every socket of the process what no worker understands."""
     for descriptor in range(3, 64):
@@ -105,6 +112,7 @@ DEEDS: dict[str, Callable[[], None]] = {
     "allocate": allocate,
     "exhaust": exhaust,
     "fork": fork,
+    "spawn": spawn,
     "garbage": garbage,
 }
 

@@ -5,10 +5,10 @@
 It imports what every child needs, once, so that a child starts in milliseconds and shares that
 memory with all others. It opens nothing and has no thread, because a fork copies neither.
 
-Nobody outlives the worker. On Linux the kernel kills the fork server with the worker, and the
-children with the fork server, even while they are stopped; elsewhere the end of the channel does
-it. Ctrl-C in a terminal reaches all processes of the group: only the worker listens to it, and
-ends the others in order.
+Nobody outlives the worker. The end of the channel tells the fork server, which ends its children
+with all that they have started, even while they are stopped. Nor do they outlive the fork server:
+on Linux the kernel kills them with it. Ctrl-C in a terminal may reach all processes: only the
+worker listens to it, and ends the others in order.
 
 Nor does a connector or task outlive the worker's lease. A worker that is frozen (SIGSTOP, a
 debugger, swapping) loses its work to others when its session ends, and cannot stop it. So it has
@@ -17,7 +17,6 @@ where no plugin can hold a lock.
 """
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import io
@@ -52,6 +51,15 @@ from isthmus.channel import (
 )
 from isthmus.plugins import PluginLocation
 from isthmus.task.child import run_child
+from isthmus.task.process_tree import (
+    adopt_orphans,
+    die_first,
+    end_groups,
+    end_orphans,
+    end_with_parent,
+    lead_group,
+    outlive_parent_to_clean_up,
+)
 from isthmus.task.warm_up import warm_up
 
 log = logging.getLogger(__name__)
@@ -59,7 +67,6 @@ log = logging.getLogger(__name__)
 _READ_BYTES = 65536
 #: More descriptors than these in one read of the channel would be lost; the worker sends one each.
 _DESCRIPTORS_AT_ONCE = 64
-_PR_SET_PDEATHSIG = 1
 _IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -81,6 +88,8 @@ class ForkServer:
         """Do what the worker says until it closes the channel; then end all children."""
         self._wake_up.setblocking(False)
         self._woken.setblocking(False)
+        outlive_parent_to_clean_up()
+        adopt_orphans()
         signal.signal(signal.SIGCHLD, _interrupt)
         signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
         while True:
@@ -93,10 +102,16 @@ class ForkServer:
             # After the orders: the newest may renew the lease.
             if self._leased and time.monotonic() >= self._lease_until:
                 self._end_leased()
-        for pid in self._numbers:
-            os.kill(pid, signal.SIGKILL)
+        self._end_all()
+
+    def _end_all(self) -> None:
+        """End the children, what they have started, and what that has started."""
+        end_groups(self._numbers)
         for pid in self._numbers:
             os.waitpid(pid, 0)
+        while end_orphans(()):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, 0)
 
     def _lease_left(self) -> float | None:
         if not self._leased or self._lease_until == math.inf:
@@ -104,15 +119,16 @@ class ForkServer:
         return max(0.0, self._lease_until - time.monotonic())
 
     def _end_leased(self) -> None:
-        log.warning(
-            "The worker has not renewed its lease: ending %d connectors and tasks, which others"
-            " will be given",
-            len(self._leased),
-        )
-        for pid in self._leased:
-            os.kill(pid, signal.SIGKILL)
+        # The line comes last: whoever should read it may be frozen, too.
+        end_groups(self._leased)
+        count = len(self._leased)
         self._overdue |= self._leased
         self._leased.clear()
+        log.warning(
+            "The worker has not renewed its lease: ended %d connectors and tasks, which others"
+            " will be given",
+            count,
+        )
 
     def _take_orders(self) -> bool:
         """Act on what has come; return False at the end of the channel."""
@@ -146,6 +162,7 @@ class ForkServer:
         if pid == 0:
             self._become_child(title, descriptor, own_pid)
         os.close(descriptor)
+        lead_group(pid)  # the child does it as well: whoever comes first
         self._numbers[pid] = number
         if leased:
             self._leased.add(pid)
@@ -155,6 +172,9 @@ class ForkServer:
         exit_code = 1
         try:
             end_with_parent(parent)
+            lead_group(os.getpid())
+            adopt_orphans()
+            die_first()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             # Whoever holds a copy of another channel's end keeps its reader from seeing the end.
@@ -172,21 +192,25 @@ class ForkServer:
             os._exit(exit_code)
 
     def _kill(self, number: int) -> None:
-        for pid, other in self._numbers.items():
-            if other == number:
-                os.kill(pid, signal.SIGKILL)
+        end_groups([pid for pid, other in self._numbers.items() if other == number])
 
     def _reap(self) -> None:
-        while self._numbers:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            self._leased.discard(pid)
-            is_overdue = pid in self._overdue
-            self._overdue.discard(pid)
-            if (number := self._numbers.pop(pid, None)) is not None:
-                exit_code = os.waitstatus_to_exitcode(status)
-                self._tell(Exited(number, exit_code, lease_over=is_overdue))
+        with contextlib.suppress(ChildProcessError):  # there is nobody left
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                self._ended(pid, os.waitstatus_to_exitcode(status))
+        end_orphans(self._numbers)
+
+    def _ended(self, pid: int, exit_code: int) -> None:
+        """Tell of the end of a child, after that of its group."""
+        self._leased.discard(pid)
+        is_overdue = pid in self._overdue
+        self._overdue.discard(pid)
+        if (number := self._numbers.pop(pid, None)) is not None:
+            end_groups([pid])
+            self._tell(Exited(number, exit_code, lease_over=is_overdue))
 
     def _tell(self, message: AnyMessage) -> None:
         # If the worker is gone, the next look at the channel finds its end.
@@ -196,14 +220,6 @@ class ForkServer:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: the signal has done its work by waking `select` through the descriptor."""
-
-
-def end_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends; exit if that has happened."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _print_by_lines() -> None:

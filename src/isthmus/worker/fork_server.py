@@ -7,6 +7,7 @@ it, and the next one is started.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -234,6 +235,7 @@ class _Server:
         self.end = describe_exit(await self._wait())
         reason = f"was ended because the fork server, process {self.pid}, {self.end}"
         for process in self.processes.values():
+            _end_group(process.pid)
             process.ended.set_result(Ended(-signal.SIGKILL, reason))
         self.processes.clear()
 
@@ -293,6 +295,13 @@ class _Server:
             if attached is not None:
                 attached.close()
         self._outgoing.clear()
+
+
+def _end_group(leader: int) -> None:
+    """Kill what a child has started; the kernel ends only the child with its fork server."""
+    if leader:
+        with contextlib.suppress(OSError):
+            os.killpg(leader, signal.SIGKILL)
 
 
 def describe_exit(exit_code: int) -> str:
