@@ -6,7 +6,7 @@ largest integer: of 64 bits for INT64, of 32 bits for the smaller ones, which th
 
 import math
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -78,12 +78,15 @@ class Caster(dict[type, CastOne]):
         self._schema = schema
         super().__init__({type(None): lambda value: value})
 
-    def column(self, values: Iterable[Any]) -> list[Any]:
+    def column(self, values: Sequence[Any]) -> list[Any]:
         """Return each value as the type; null stays null.
 
         Raises:
             DataError: One cannot be cast.
         """
+        kinds = set(map(type, values))
+        if len(kinds) == 1:
+            return list(map(self[kinds.pop()], values))
         return [self[type(value)](value) for value in values]
 
     def __missing__(self, found: type) -> CastOne:
@@ -147,10 +150,16 @@ def _from_number(found: type, target: Type, schema: Schema | None) -> CastOne:
     """Return how numbers, booleans and texts of a Python class become `target`."""
     bits = INTEGER_BITS.get(target)
     if bits is not None:
+        most = (1 << (bits - 1)) - 1
+        least = ~most
         casts: Mapping[type, CastOne] = {
             bool: int,
-            int: lambda value: wrapped(value, bits),
-            float: lambda value: wrapped(_cut_off(value, max(bits, 32)), bits),
+            int: lambda value: value if least <= value <= most else wrapped(value, bits),
+            float: lambda value: (
+                int(value)
+                if least <= value <= most
+                else wrapped(_cut_off(value, max(bits, 32)), bits)
+            ),
             Decimal: lambda value: wrapped(_integral(value), bits),
             str: lambda value: _parsed(value, parse_integer(value, bits)),
         }

