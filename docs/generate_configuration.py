@@ -182,17 +182,20 @@ def _plugins() -> Iterable[str]:
         is_header = descriptor.kind is PluginKind.HEADER_CONVERTER
         if is_header and _is_also_converter(descriptor.class_name):
             continue
-        if descriptor.class_name.startswith(_OTHER_NAMES):
+        if descriptor.class_name.startswith(_OTHER_NAMES) or descriptor.arguments == ("Value",):
             continue
         definition: ConfigDef = plugins.create(descriptor).config()
         keys = [key for key in definition if key.name != "converter.type"]
         if not keys:
             without.append(descriptor.class_name)
             continue
-        yield f"### {descriptor.simple_name}\n"
+        twin = ""
+        if descriptor.arguments == ("Key",):
+            twin = f" for keys, `{descriptor.class_name.removesuffix('Key')}Value` for values"
+        yield f"### {descriptor.simple_name.partition('$')[0]}\n"
         others = [n for n in names[descriptor.python_class] if n.startswith(_OTHER_NAMES)]
         also = "".join(f", also called `{name}`" for name in others)
-        yield f"`{descriptor.class_name}`, {descriptor.kind.replace('_', ' ')}{also}.\n"
+        yield f"`{descriptor.class_name}`{twin}, {descriptor.kind.replace('_', ' ')}{also}.\n"
         yield from _table(keys)
     yield "### Without settings\n"
     yield from (f"- `{name}`" for name in without)
