@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluent_kafka import Consumer, TopicPartition
+
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.connector import SourceConnector
 from isthmus.api.record import SourceRecord
@@ -137,3 +139,32 @@ def overlaps(record: Path) -> list[tuple[Run, Run]]:
         for earlier in task_runs[:place]
         if later.begin <= earlier.end
     ]
+
+
+def numbers(bootstrap_servers: str, topic: str) -> dict[str, list[int]]:
+    """Return what each task has sent to the topic, in the order in which it came."""
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "reads-alone"})
+    partition = TopicPartition(topic, 0, 0)
+    _, end = consumer.get_watermark_offsets(partition, timeout=10)
+    consumer.assign([partition])
+    found: dict[str, list[int]] = {}
+    deadline = time.monotonic() + 30
+    last = -1
+    while last < end - 1:
+        assert time.monotonic() < deadline, f"read to offset {last} of {end}"
+        for message in consumer.consume(1000, 0.5):
+            value, offset = message.value(), message.offset()
+            assert message.error() is None
+            assert value is not None
+            assert offset is not None
+            task, _, number = value.decode().partition(" ")
+            found.setdefault(task, []).append(int(number))
+            last = offset
+    consumer.close()
+    return found
+
+
+def lost(sent: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Return the numbers that are missing below each task's highest one."""
+    gaps = {task: sorted(set(range(max(found))) - set(found)) for task, found in sent.items()}
+    return {task: missing for task, missing in gaps.items() if missing}

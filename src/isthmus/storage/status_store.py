@@ -74,6 +74,8 @@ class StatusStore:
         self._topics: defaultdict[str, set[str]] = defaultdict(set)
         #: What is to be sent, the newest of each key, in the order in which the keys came.
         self._outbox: dict[bytes, _Write] = {}
+        #: What this worker said last under each key.
+        self._said: dict[bytes, Status] = {}
         #: The keys of those in the outbox that have failed before.
         self._failed: set[bytes] = set()
         self._pending = asyncio.Event()
@@ -181,9 +183,21 @@ class StatusStore:
         encoded = key.encode()
         self._outbox.pop(encoded, None)  # to the end: keys keep the order of their last put
         self._outbox[encoded] = _Write(value, status)
+        if status is None or value is None:
+            self._said.pop(encoded, None)
+        else:
+            self._said[encoded] = status
         self._failed.discard(encoded)
         self._sent.clear()
         self._pending.set()
+
+    def _say_again(self, key: str, known: Status) -> None:
+        """Write what we have said once more, if an older word of another came behind it.
+
+        Whoever reads the topic from its beginning, after it was compacted, sees only the last word.
+        """
+        if self._said.get(key.encode()) == known:
+            self._put(key, _encode(known), known)
 
     async def _send_pending(self) -> None:
         pause = self._first_retry
@@ -270,8 +284,18 @@ class StatusStore:
             raise _WrongRecordError("expected status-connector-CONNECTOR")
         if value is None:
             self._connectors.pop(name, None)
-        else:
-            self._connectors[name] = _decode(value)
+            return
+        status, known = _decode(value), self._connectors.get(name)
+        # As for tasks; Java has no such rule and shows UNASSIGNED until the next change.
+        if (
+            status.state is State.UNASSIGNED
+            and known is not None
+            and known.worker_id != status.worker_id
+            and known.generation > status.generation
+        ):
+            self._say_again(f"{_CONNECTOR}{name}", known)
+            return
+        self._connectors[name] = status
 
     def _read_task(self, task: ConnectorTaskId, value: bytes | None) -> None:
         if value is None:
@@ -285,6 +309,7 @@ class StatusStore:
             and known.state is State.RUNNING
             and known.generation >= status.generation
         ):
+            self._say_again(f"{_TASK}{task}", known)
             return
         self._tasks[task.connector][task.task] = status
 

@@ -185,10 +185,45 @@ async def test_a_late_unassigned_does_not_hide_that_a_task_runs(
     )
 
     assert store.tasks("c")[TASK].state is expected
-    # A connector's record has no such rule.
+
+
+@pytest.mark.parametrize(
+    ("worker", "generation", "expected"),
+    [
+        ("old", 3, State.PAUSED),
+        ("old", 4, State.UNASSIGNED),
+        ("w:8083", 3, State.UNASSIGNED),
+    ],
+)
+async def test_a_late_unassigned_of_another_worker_does_not_hide_what_a_connector_is(
+    worker: str, generation: int, expected: State
+) -> None:
+    store, _ = await started(
+        (b"status-connector-c", said("PAUSED", worker="w:8083", generation=4)),
+        (b"status-connector-c", said("UNASSIGNED", worker=worker, generation=generation)),
+    )
+
     found = store.connector("c")
     assert found is not None
-    assert found.state is State.UNASSIGNED
+    assert found.state is expected
+
+
+async def test_what_a_late_unassigned_came_behind_is_said_again_by_who_said_it() -> None:
+    store, log = await started()
+    store.put_connector("c", status(State.RUNNING))
+    store.put_task(TASK, status(State.RUNNING))
+    await store.flush()
+    written = list(log.records)
+
+    late = said("UNASSIGNED", worker="old", generation=status(State.RUNNING).generation - 1)
+    log.append((b"status-connector-c", late))
+    log.append((b"status-task-c-0", late))
+    await log.read_to_end()
+    await store.flush()
+
+    assert log.records[-2:] == written
+    assert len(log.records) == 6
+    await store.stop()
 
 
 async def test_a_late_unassigned_replaces_every_state_but_running() -> None:
