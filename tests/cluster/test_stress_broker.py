@@ -1,7 +1,7 @@
 """A broker that is restarted under load, and a config topic that the broker compacts."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ def test_a_restart_of_the_broker_under_load_fails_no_task_and_loses_no_record(
     record, copy, topic = tmp_path / "record", tmp_path / "copy", f"{cluster.group}-t"
     cluster.start(2)
     cluster.create("numbers", recorded_source(record, topic, tasks=TASKS, pause_ms=2))
-    cluster.create("copy", file_sink(copy, topic))
+    # A sink that cannot leave its consumer group holds its partitions for a session.
+    session = {"consumer_override_session_timeout_ms": "6000"}
+    cluster.create("copy", file_sink(copy, topic, **session))
     cluster.expect_running("numbers", tasks=TASKS)
     cluster.expect_running("copy")
     expect("load", lambda: copy.exists() and copy.stat().st_size > 10_000)
@@ -96,9 +98,9 @@ def records_and_end(bootstrap_servers: str, topic: str) -> tuple[int, int]:
 
 @pytest.mark.timeout(150)
 def test_workers_read_the_same_state_from_a_config_topic_that_was_compacted(
-    make_cluster: Any, bootstrap_servers: str, tmp_path: Path
+    make_cluster: Callable[..., Cluster], bootstrap_servers: str, tmp_path: Path
 ) -> None:
-    cluster: Cluster = make_cluster(
+    cluster = make_cluster(
         config_storage_segment_ms="100",
         config_storage_min_cleanable_dirty_ratio="0.01",
         config_storage_delete_retention_ms="100",

@@ -260,11 +260,12 @@ class StatusStore:
         """Tell whether what we say under the key gives way to what was just read.
 
         It does if it could not be sent for a while, and was meanwhile deleted, or replaced by a
-        worker of a later generation.
+        worker of a later generation. That our work has ended gives way to the latter at once.
         """
-        if key not in self._failed:
-            return False
         status = self._outbox[key].status
+        is_end = status is not None and status.state in (State.UNASSIGNED, State.FAILED)
+        if key not in self._failed and not (is_end and value is not None):
+            return False
         return value is None or (status is not None and not _may_replace(_decode(value), status))
 
     def _read_topic(self, key: str, value: bytes | None) -> None:

@@ -356,6 +356,27 @@ async def test_a_send_that_failed_is_not_repeated_if_it_has_been_overtaken(
     await store.stop()
 
 
+@pytest.mark.parametrize("ended", [State.UNASSIGNED, State.FAILED])
+async def test_an_end_that_is_still_to_be_written_gives_way_to_the_next_owner(
+    ended: State,
+) -> None:
+    store, log = await started()
+    store.put_task(TASK, status(ended, generation=4))
+    store.put_connector("c", status(ended, generation=4))
+
+    owned = said("RUNNING", worker="other", generation=5)
+    log.append((b"status-task-c-0", owned))
+    log.append((b"status-connector-c", owned))
+    await log.read_to_end()
+    await store.flush()
+
+    assert [value for _, value in log.records] == [owned, owned]
+    known = store.task(TASK)
+    assert known is not None
+    assert known.state is State.RUNNING
+    await store.stop()
+
+
 async def test_a_send_that_failed_is_repeated_over_what_an_older_generation_said() -> None:
     store, log = await started(first_retry=0.05)
     log.fail_next = 1
