@@ -40,6 +40,8 @@ _CONVERTERS: Final = (
 _REGISTRY_CONVERTERS: Final = (
     ("io.confluent.connect.avro.AvroConverter", "avro:AvroConverter"),
     ("io.apicurio.registry.utils.converter.AvroConverter", "avro:AvroConverter"),
+    ("io.confluent.connect.protobuf.ProtobufConverter", "protobuf:ProtobufConverter"),
+    ("io.apicurio.registry.utils.converter.ProtobufConverter", "protobuf:ProtobufConverter"),
     ("io.confluent.connect.json.JsonSchemaConverter", "json_schema:JsonSchemaConverter"),
 )
 

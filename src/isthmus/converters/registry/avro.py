@@ -26,7 +26,7 @@ class AvroConverter(RegistryConverter):
     def take_options(self, settings: Mapping[str, Any]) -> None:
         self._mapping = AvroOptions.from_settings(settings)
 
-    def make_reader(self, stored: StoredSchema) -> AvroReader:
+    def make_reader(self, stored: StoredSchema, extra: bytes) -> AvroReader:
         return AvroReader(parse_avro(stored), self._mapping)
 
     def own_schema(self, schema: Schema) -> AvroText:

@@ -9,8 +9,8 @@ Readers and writers work on batches: the data of a run of records with the same 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
-from typing import Any, ClassVar, Final, Protocol
+from itertools import groupby, repeat
+from typing import Any, ClassVar, Final, Protocol, cast
 
 from isthmus.api.config_def import ConfigDef
 from isthmus.api.converter import Converter, Run, SchemaAndValue
@@ -99,8 +99,10 @@ class RegistryConverter(Converter):
         """Take the format's own settings; called by `configure`."""
 
     @abstractmethod
-    def make_reader(self, stored: StoredSchema) -> Reader:
+    def make_reader(self, stored: StoredSchema, extra: bytes) -> Reader:
         """Return the reader for data written with this schema.
+
+        `extra` is what `frame_end` says belongs to the frame, behind the id.
 
         Raises:
             DataError: It is no schema of the format, or one that Connect has nothing for.
@@ -122,64 +124,89 @@ class RegistryConverter(Converter):
             DataError: `stored` cannot hold what `schema` has.
         """
 
+    def frame_end(self, data: bytes, start: int) -> int:
+        """Return where the frame ends, whose schema id ends at `start`.
+
+        Raises:
+            DataError: It does not end.
+        """
+        return start
+
     def close(self) -> None:
         self._registry.close()
 
     def to_connect(self, topic: str, data: bytes | None) -> SchemaAndValue:
         if data is None:
             return SchemaAndValue(None, None)
-        reader = self._reader(topic, data)
-        return SchemaAndValue(reader.schema, self._read(topic, reader, [data])[0])
+        found = self._frame(topic, data)
+        reader = self._reader(topic, found)
+        return SchemaAndValue(reader.schema, self._read(topic, reader, [data], len(found))[0])
 
     def to_connect_batch(self, topic: str, data: Sequence[bytes | None]) -> Sequence[Run]:
-        length = self._frame_length
-        frames = [item and item[:length] for item in data]
         runs: list[Run] = []
         start = 0
-        for found, group in groupby(frames):
+        for found, group in groupby(self._frames(topic, data)):
             end = start + sum(1 for _ in group)
-            rows = [item for item in data[start:end] if item is not None]
+            rows = data[start:end]
             start = end
             if found is None:
-                runs.append(Run(None, [None] * (end - sum(len(run.values) for run in runs))))
+                runs.append(Run(None, rows))
                 continue
-            reader = self._reader(topic, rows[0])
-            runs.append(Run(reader.schema, self._read(topic, reader, rows)))
+            reader = self._reader(topic, found)
+            read = self._read(topic, reader, cast("Sequence[bytes]", rows), len(found))
+            runs.append(Run(reader.schema, read))
         return runs
 
-    def _read(self, topic: str, reader: Reader, rows: Sequence[bytes]) -> list[Any]:
-        try:
-            return reader.read(rows, self._frame_length)
-        except DataError as error:
-            raise self._unreadable(topic, str(error)) from error
+    def _frames(self, topic: str, data: Sequence[bytes | None]) -> list[bytes | None]:
+        """Return what stands before each one's data: magic byte, schema id, what else there is."""
+        if data and None not in data:
+            items = cast("Sequence[bytes]", data)
+            first = self._frame(topic, items[0])
+            if all(map(bytes.startswith, items, repeat(first))):
+                return [first] * len(items)
+        return [None if item is None else self._frame(topic, item) for item in data]
 
-    def _reader(self, topic: str, data: bytes) -> Reader:
+    def _frame(self, topic: str, data: bytes) -> bytes:
         length = self._frame_length
-        if len(data) < length or not data.startswith(MAGIC):
+        if len(data) < length or data[0]:
             side = "key" if self._is_key else "value"
             raise self._unreadable(
                 topic,
                 f"Unknown magic byte! The {side} looks like {describe(data)}; the converter is"
                 f" {self.label}",
             )
-        schema_id = int.from_bytes(data[len(MAGIC) : length], "big")
         try:
-            return self._reader_of(schema_id)
+            return data[: self.frame_end(data, length)]
+        except DataError as error:
+            raise self._unreadable(topic, str(error)) from error
+
+    def _read(self, topic: str, reader: Reader, rows: Sequence[bytes], start: int) -> list[Any]:
+        try:
+            return reader.read(rows, start)
+        except DataError as error:
+            raise self._unreadable(topic, str(error)) from error
+
+    def _reader(self, topic: str, found: bytes) -> Reader:
+        try:
+            return self._reader_of(found)
         except SchemaNotFoundError as error:
             raise self._unreadable(
-                topic, f"id {schema_id} is not in the registry: {error}"
+                topic, f"id {self._schema_id(found)} is not in the registry: {error}"
             ) from error
         except DataError as error:
-            raise self._unreadable(topic, f"id {schema_id}: {error}") from error
+            raise self._unreadable(topic, f"id {self._schema_id(found)}: {error}") from error
 
-    def _make_reader(self, schema_id: int) -> Reader:
-        stored = self._registry.schema(schema_id)
+    def _schema_id(self, found: bytes) -> int:
+        return int.from_bytes(found[len(MAGIC) : self._frame_length], "big")
+
+    def _make_reader(self, found: bytes) -> Reader:
+        stored = self._registry.schema(self._schema_id(found))
         if stored.kind != self.kind:
             raise DataError(
                 f"the schema is {_LABELS.get(stored.kind, stored.kind)}; the converter is"
                 f" {self.label}"
             )
-        return self.make_reader(stored)
+        return self.make_reader(stored, found[self._frame_length :])
 
     def _unreadable(self, topic: str, reason: str) -> DataError:
         return DataError(f"Failed to deserialize data for topic {topic} to {self.label}: {reason}")

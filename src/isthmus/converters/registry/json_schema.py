@@ -39,7 +39,7 @@ class JsonSchemaConverter(RegistryConverter):
     def take_options(self, settings: Mapping[str, Any]) -> None:
         self._mapping = JsonSchemaOptions.from_settings(settings)
 
-    def make_reader(self, stored: StoredSchema) -> "_JsonReader":
+    def make_reader(self, stored: StoredSchema, extra: bytes) -> "_JsonReader":
         validate = _validator(stored) if self._mapping.validate else None
         return _JsonReader(connect_schema(stored, self._mapping), self._mapping, validate)
 
