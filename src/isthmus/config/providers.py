@@ -4,6 +4,7 @@
       FileConfigProvider     from a properties file
       DirectoryConfigProvider  from files whose names are the keys
       EnvVarConfigProvider   from the environment
+      a class of an installed package, named `my_package.vault:VaultConfigProvider`
 
 A variable stays as it is if there is no such provider or key. Nothing is resolved twice: a value
 that looks like a variable is taken as text.
@@ -15,9 +16,11 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Protocol, TypeVar, cast
 
 from isthmus.api.config_def import parse_list
+from isthmus.api.config_provider import ConfigProvider as AuthorsProvider
 from isthmus.api.errors import ConfigError
 from isthmus.config.properties import read_properties
 
@@ -206,15 +209,44 @@ def _build_provider(name: str, props: Mapping[str, str]) -> ConfigProvider:
     class_name = props.get(key, "").strip()
     if not class_name:
         raise ConfigError(f'Missing required configuration "{key}" which has no default value.')
-    provider = _PROVIDERS.get(class_name.removeprefix(_JAVA_PACKAGE))
-    if provider is None:
-        raise ConfigError.invalid(
-            key,
-            class_name,
-            f"Class {class_name} could not be found; known: {', '.join(_PROVIDERS)}",
-        )
     prefix = f"config.providers.{name}.param."
     params = {
         key.removeprefix(prefix): value for key, value in props.items() if key.startswith(prefix)
     }
-    return provider(name, params)
+    if (provider := _PROVIDERS.get(class_name.removeprefix(_JAVA_PACKAGE))) is not None:
+        return provider(name, params)
+    return _InstalledProvider(_find_class(key, class_name), params)
+
+
+def _find_class(key: str, class_name: str) -> type[AuthorsProvider]:
+    """Return a class of a package that is installed beside the worker."""
+    try:
+        found = resolve_name(class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError.invalid(
+            key,
+            class_name,
+            f"Class {class_name} could not be found; known: {', '.join(_PROVIDERS)}",
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, AuthorsProvider)):
+        base = f"{AuthorsProvider.__module__}.{AuthorsProvider.__name__}"
+        raise ConfigError.invalid(key, class_name, f"expected a subclass of {base}")
+    return found
+
+
+class _InstalledProvider:
+    """A provider of somebody else's, made when it is first asked.
+
+    Processes of connectors and tasks know the same settings, and never ask.
+    """
+
+    def __init__(self, provider: type[AuthorsProvider], params: Mapping[str, str]) -> None:
+        self._class, self._params = provider, params
+        self._provider: AuthorsProvider | None = None
+
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+        if self._provider is None:
+            provider = self._class()
+            provider.configure(self._params)
+            self._provider = provider
+        return self._provider.get(path, keys)

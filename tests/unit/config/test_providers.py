@@ -1,7 +1,9 @@
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 
+from isthmus.api.config_provider import ConfigProvider as AuthorsProvider
 from isthmus.api.errors import ConfigError
 from isthmus.config.providers import ConfigTransformer, EnvVarConfigProvider, build_transformer
 
@@ -126,3 +128,30 @@ def test_a_provider_that_cannot_be_made_is_told_by_its_key(
         build_transformer(props)
 
     assert str(caught.value) == message
+
+
+class Doubling(AuthorsProvider):
+    """Doubles each key, up to a limit."""
+
+    def configure(self, params: Mapping[str, str]) -> None:
+        self.limit = int(params["limit"])
+
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+        return {key: f"{path}{key}{key}" for key in keys if len(key) <= self.limit}
+
+
+def test_a_provider_of_an_installed_package_is_asked() -> None:
+    name = f"{__name__}:Doubling"
+    given = {"config.providers": "p", "config.providers.p.class": name}
+    transformer = build_transformer({**given, "config.providers.p.param.limit": "2"})
+
+    filled = transformer.transform({"a": "${p:x:ab}", "b": "${p:abc}"})
+
+    assert filled == {"a": "xabab", "b": "${p:abc}"}
+
+
+def test_a_class_that_is_no_provider_is_refused() -> None:
+    given = {"config.providers": "p", "config.providers.p.class": "pathlib.Path"}
+
+    with pytest.raises(ConfigError, match=r"expected a subclass of isthmus\.api\.config_provider"):
+        build_transformer(given)
