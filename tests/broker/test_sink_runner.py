@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[reportPrivateImportUsage]
 
 from isthmus.api.errors import ConnectError, IllegalWorkerStateError, RetriableError
@@ -379,6 +380,40 @@ def test_partitions_move_to_a_second_task_without_a_loss(
     until(lambda: sorted(script.values + other.values) == ["a", "b", "c", "d"])
     assert len(other.values) == 1
     assert other.opened[0] in script.closed
+
+
+def test_what_arrives_while_partitions_go_and_come_back_within_one_poll_is_not_lost(
+    bootstrap_servers: str, topic: str, script: Script, start: Start, write: Callable[..., None]
+) -> None:
+    create(bootstrap_servers, topic, 2)
+    write("first", partition=0)
+    first, ended, written = start(), threading.Event(), ["first"]
+    first.until_put("first")
+
+    def feed() -> None:
+        producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 0})
+        while not ended.wait(0.002):
+            written.append(str(len(written)))
+            producer.produce(topic, written[-1], partition=0)
+            producer.poll(0)
+        assert producer.flush(20) == 0
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    others = [Script(), Script()]
+    try:
+        for other in others:
+            joined = start(other)
+            joined.until(lambda other=other: bool(other.opened), 30)
+            joined.stop()
+    finally:
+        ended.set()
+        feeding.join()
+
+    def missing() -> set[str]:
+        return set(written) - {value for one in (script, *others) for value in one.values}
+
+    until(lambda: not missing(), 20)
 
 
 def test_a_bad_record_is_skipped_and_committed_if_all_errors_are_tolerated(

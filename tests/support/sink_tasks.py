@@ -21,6 +21,7 @@ from isthmus.api.transformation import AnyRecord, Transformation
 from isthmus.channel import (
     ChangeState,
     FrameReader,
+    Measured,
     StartTask,
     State,
     StateChanged,
@@ -200,6 +201,8 @@ class RunningSink:
                         self.versions.append(version)
                     case TopicsUsed(topics):
                         self.topics += topics
+                    case Measured():
+                        pass
                     case _:
                         raise AssertionError(message)
 

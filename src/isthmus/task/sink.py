@@ -17,7 +17,7 @@ import gc
 import logging
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -107,6 +107,8 @@ class SinkRunner:
         self._left_alone: set[Key] = set()
         #: Partitions given up within the running call of the consumer.
         self._given_up: set[Key] = set()
+        #: Those of them that came back within the same call, and where they begin.
+        self._came_back: dict[Key, int] = {}
         self._known_topics: set[str] = set()
         self._failure: Exception | None = None
 
@@ -211,6 +213,7 @@ class SinkRunner:
         A call of `consume` for all of them would wait until they are as many as it may return.
         """
         self._given_up.clear()
+        self._came_back.clear()
         first = self._consumer.poll(wait)
         if first is None:
             return ()
@@ -222,13 +225,24 @@ class SinkRunner:
             log.warning("Nothing can be consumed now: %s", error.str())
         if not errors and not self._given_up:
             return messages
-        # A rebalance in between: another task may be reading these by now.
-        return [
-            message
-            for message in messages
-            if message.error() is None
-            and (message.topic(), message.partition()) not in self._given_up
-        ]
+        return self._without_given_up(messages)
+
+    def _without_given_up(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Drop what a rebalance within the call makes doubtful: another task may be reading it.
+
+        A partition that came back within the same call is read again from where it began: nobody
+        can tell its messages of before from those of after.
+        """
+        kept: list[Message] = []
+        for message in messages:
+            if message.error() is not None:
+                continue
+            key = cast("Key", (message.topic(), message.partition()))
+            if key not in self._given_up:
+                kept.append(message)
+            elif key in self._came_back:
+                self._context.rewind({key: self._came_back[key]})
+        return kept
 
     def _convert(self, messages: Sequence[Message]) -> None:
         """Make the messages ready to be put, and remember how far we are.
@@ -386,6 +400,10 @@ class SinkRunner:
             for key, start in starts.items():
                 if start.offset >= 0:
                     self._offsets.start(key, start.offset)
+                    if key in self._given_up:
+                        self._came_back[key] = start.offset
+                else:  # rather some twice than none
+                    self._given_up.discard(key)
             # To be assigned here, since the library does it only after this callback.
             assign = consumer.incremental_assign if self._is_cooperative else consumer.assign
             assign(list(starts.values()))
