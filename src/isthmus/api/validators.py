@@ -198,11 +198,13 @@ class CompositeValidator:
 
 @dataclass(frozen=True, slots=True)
 class ValidRegex:
-    """Text that is a regular expression; null passes. Java: RegexValidator."""
+    """Text that is a regular expression; not null. Java: RegexValidator."""
 
     def __call__(self, name: str, value: object) -> None:
+        if value is None:
+            raise ConfigError.invalid(name, None, "Invalid regex: it must not be null")
         try:
-            compile_regex(str(value or ""))
+            compile_regex(str(value))
         except RegexError as error:
             raise ConfigError.invalid(name, value, f"Invalid regex: {error}") from None
 

@@ -248,9 +248,12 @@ def test_a_value_that_is_allowed_passes(validator: Validator, value: object) -> 
     validator("k", value)
 
 
-def test_a_wrong_regular_expression_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"Invalid value \[ for configuration k: Invalid regex: "):
-        ValidRegex()("k", "[")
+@pytest.mark.parametrize(("value", "shown"), [("[", r"\["), (None, "null")])
+def test_a_wrong_regular_expression_is_refused(value: str | None, shown: str) -> None:
+    expected = rf"Invalid value {shown} for configuration k: Invalid regex: "
+
+    with pytest.raises(ConfigError, match=expected):
+        ValidRegex()("k", value)
 
 
 @pytest.mark.parametrize(
