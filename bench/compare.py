@@ -1,6 +1,6 @@
 """Apache's own Connect worker and ours, one after the other on the same broker.
 
-    python -m bench.compare [--rounds N] [--records N] [--cases NAME,…] [--json FILE]
+    python -m bench.compare [--rounds N] [--records N] [--cases "NAME;…"] [--json FILE]
 
 Each worker is started alone, warmed up with one unmeasured round of each data case, and measured;
 rounds alternate. The table holds medians and the ratio ours : Apache's. Absolute figures belong to
@@ -22,28 +22,22 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING, TOPICS, SinkCase, text_line
 from bench.measure import Progress, Watermark, create, delete, pss_mb, request, running_tasks, wait
 from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.support.apache import ApacheConnect
 
-STRING = "org.apache.kafka.connect.storage.StringConverter"
-JSON = "org.apache.kafka.connect.json.JsonConverter"
-SOURCE = "org.apache.kafka.connect.file.FileStreamSourceConnector"
-SINK = "org.apache.kafka.connect.file.FileStreamSinkConnector"
-
 #: Unit, and whether more is better, by the name under which a case stands in the table.
 CASES = {
-    "file source, String": ("records/s", True),
-    "file source, Json with schema": ("records/s", True),
-    "file sink, String": ("records/s", True),
-    "file sink, Json schemaless": ("records/s", True),
+    **dict.fromkeys([*SOURCES, *SINKS], ("records/s", True)),
     "exec to first REST answer": ("s", False),
     "idle worker, PSS": ("MB", False),
     "50 one-task connectors, PSS": ("MB", False),
@@ -86,9 +80,7 @@ class Bench:
     def prepare(self) -> None:
         """Write the file for the sources and fill the topics for the sinks."""
         with self.lines.open("w", encoding="ascii") as file:
-            file.writelines(f"{n:010d} {'abcdefghij' * 9}\n" for n in range(self.records))
-        self.topic("bench-text")
-        self.topic("bench-json")
+            file.writelines(f"{text_line(n)}\n" for n in range(self.records))
         producer = Producer(
             {
                 "bootstrap.servers": self.bootstrap_servers,
@@ -96,9 +88,10 @@ class Bench:
                 "linger.ms": 20,
             }
         )
-        for topic, line in (("bench-text", _text_line), ("bench-json", _json_line)):
+        for topic, value in TOPICS.items():
+            self.topic(topic)
             for n in range(self.records):
-                producer.produce(topic, line(n))
+                producer.produce(topic, value(n))
                 if n % 10_000 == 0:
                     producer.poll(0)
             assert producer.flush(120) == 0
@@ -108,26 +101,12 @@ class Bench:
         admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
 
 
-def _text_line(n: int) -> bytes:
-    return f"{n:010d} {'abcdefghij' * 9}".encode()
-
-
-def _json_line(n: int) -> bytes:
-    record = {"id": n, "name": f"name-{n:08d}", "amount": n % 1000, "note": "abcdefghij" * 4}
-    return json.dumps(record, separators=(",", ":")).encode()
-
-
-def _json_line_written(n: int) -> int:
-    """Return the bytes of a record as a file sink prints a map, its newline included."""
-    record = {"id": n, "name": f"name-{n:08d}", "amount": n % 1000, "note": "abcdefghij" * 4}
-    return len("{" + ", ".join(f"{key}={value}" for key, value in record.items()) + "}\n")
-
-
-def measure_source(bench: Bench, peer: Peer, converter: Mapping[str, str]) -> float:
+def measure_source(bench: Bench, peer: Peer, changes: Mapping[str, str]) -> float:
+    """Have a source read the file; return the records a second that arrive in its topic."""
     name = f"bench-source-{uuid.uuid4().hex[:6]}"
     bench.topic(name)
     watermark = Watermark(bench.bootstrap_servers, name)
-    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": name, **converter}
+    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": name, **changes}
     create(peer.url, name, config)
     try:
         return Progress(bench.records, watermark).rate()
@@ -136,12 +115,11 @@ def measure_source(bench: Bench, peer: Peer, converter: Mapping[str, str]) -> fl
         delete(peer.url, name)
 
 
-def measure_sink(
-    bench: Bench, peer: Peer, topic: str, size: int, converter: Mapping[str, str]
-) -> float:
+def measure_sink(bench: Bench, peer: Peer, case: SinkCase, size: int) -> float:
+    """Have a sink write a topic to a file; return the records a second that arrive there."""
     name = f"bench-sink-{uuid.uuid4().hex[:6]}"
     file = bench.directory / name
-    config = {"connector.class": SINK, "file": str(file), "topics": topic, **converter}
+    config = {"connector.class": SINK, "file": str(file), "topics": case.topic, **case.config}
     create(peer.url, name, config)
     try:
         written = Progress(size, lambda: file.stat().st_size if file.exists() else 0)
@@ -152,21 +130,16 @@ def measure_sink(
 
 
 def data_cases(bench: Bench) -> dict[str, Callable[[Peer], float]]:
-    text_size = sum(len(_text_line(0)) + 1 for _ in range(bench.records))
-    json_size = sum(_json_line_written(n) for n in range(bench.records))
-    plain = {"value.converter": JSON, "value.converter.schemas.enable": "false"}
-    return {
-        "file source, String": lambda p: measure_source(bench, p, {"value.converter": STRING}),
-        "file source, Json with schema": lambda p: measure_source(
-            bench, p, {"value.converter": JSON, "value.converter.schemas.enable": "true"}
-        ),
-        "file sink, String": lambda p: measure_sink(
-            bench, p, "bench-text", text_size, {"value.converter": STRING}
-        ),
-        "file sink, Json schemaless": lambda p: measure_sink(
-            bench, p, "bench-json", json_size, plain
-        ),
+    """Return how each case that moves data is measured."""
+    sizes = {name: case.size(bench.records) for name, case in SINKS.items()}
+    sources = {
+        name: partial(measure_source, bench, changes=changes) for name, changes in SOURCES.items()
     }
+    sinks = {
+        name: partial(measure_sink, bench, case=case, size=sizes[name])
+        for name, case in SINKS.items()
+    }
+    return {**sources, **sinks}
 
 
 def measure_fleet(bench: Bench, worker: str, peer: Peer) -> None:
@@ -261,10 +234,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--cases", default=",".join(CASES), help="names of cases, by comma")
+    parser.add_argument(
+        "--cases", default="", help="parts of the names of cases, by semicolon; all by default"
+    )
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     options = parser.parse_args()
-    chosen = {case for case in CASES if any(part in case for part in options.cases.split(","))}
+    chosen = {case for case in CASES if any(part in case for part in options.cases.split(";"))}
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-bench-") as directory,
         EmbeddedKafka(Path(directory) / "kafka") as kafka,

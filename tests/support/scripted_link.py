@@ -188,9 +188,11 @@ class RunningTask:
             self.worker.stop()
         self.join(timeout)
 
-    def expect(self, what: str, seen: Callable[[], object], wanted: object) -> None:
+    def expect(
+        self, what: str, seen: Callable[[], object], wanted: object, timeout: float = 30.0
+    ) -> None:
         """Wait until what is seen is what is wanted; fail if the task fails meanwhile."""
-        deadline = time.monotonic() + 30.0
+        deadline = time.monotonic() + timeout
         while (last := seen()) != wanted:
             if not self._thread.is_alive() and self._failure is not None:
                 raise self._failure
