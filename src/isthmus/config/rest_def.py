@@ -153,7 +153,7 @@ def _define_http(definition: ConfigDef) -> None:
         Type.STRING,
         "",
         validator=LambdaValidator(
-            lambda _name, value: _check_header_rules(value),
+            _check_header_rules,
             "Comma-separated header rules, where each header rule is of the form"
             " '[action] [header name]:[header value]' and optionally surrounded by double quotes"
             " if any part of a header rule contains a comma",
@@ -190,5 +190,8 @@ def _check_admin_listeners(name: str, value: object) -> None:
         parse_listener(name, listener)
 
 
-def _check_header_rules(value: object) -> None:
-    parse_header_rules(cast("str", value))
+def _check_header_rules(name: str, value: object) -> None:
+    try:
+        parse_header_rules(cast("str", value))
+    except ConfigError as error:
+        raise ConfigError.invalid(name, value, str(error)) from None

@@ -21,18 +21,17 @@ _STORES: Final[tuple[Store, ...]] = ("config", "offset", "status")
 #: What plugins, clients, and others read for themselves.
 _READ_ELSEWHERE: Final = (
     "admin.",
-    "admin.listeners.https.",
     "config.providers.",
     "connector.client.config.override.allowlist",
     "consumer.",
     "header.converter.",
     "key.converter.",
-    "listeners.https.",
     "metrics.context.",
     "producer.",
     "rest.extension.",
     "value.converter.",
 )
+_HTTPS: Final = ("listeners.https.", "admin.listeners.https.")
 _REMOVED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "auto.include.jmx.reporter": "removed in Kafka 4.0; use metric.reporters",
@@ -43,6 +42,20 @@ _REMOVED: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _INTERNAL_CONVERTERS: Final = ("internal.key.converter", "internal.value.converter")
+#: What no worker could live with, though Java's definition lets it pass; by name, the least.
+_LEAST: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "heartbeat.interval.ms": 1,
+        "offset.flush.interval.ms": 1,
+        "offset.flush.timeout.ms": 0,
+        "rebalance.timeout.ms": 1,
+        "rest.advertised.port": 1,
+        "session.timeout.ms": 1,
+        "task.shutdown.graceful.timeout.ms": 0,
+        "worker.sync.timeout.ms": 0,
+        "worker.unsync.backoff.ms": 0,
+    }
+)
 #: KeyGenerator of Java takes no shorter key for a MAC.
 _MIN_KEY_BITS: Final = 40
 
@@ -227,6 +240,7 @@ class WorkerConfig:
         """Return the properties that nothing reads, each with the name that was likely meant."""
         known = [*worker_config_def().names, *JAVA_CLIENT_KEYS]
         topic_keys = [f"{store}.storage.{name}" for store in _STORES for name in TOPIC_SETTINGS]
+        known += [f"{prefix}{key}" for prefix in _HTTPS for key in known if key.startswith("ssl.")]
         ignored = {key for key, _ in self.ignored_keys()}
         unknown = [
             key
@@ -236,7 +250,7 @@ class WorkerConfig:
         return [
             (key, next(iter(difflib.get_close_matches(key, [*known, *topic_keys], 1, 0.8)), None))
             for key in unknown
-            if not key.startswith(_READ_ELSEWHERE)
+            if key.startswith(_HTTPS) or not key.startswith(_READ_ELSEWHERE)
         ]
 
     def ignored_keys(self) -> list[tuple[str, str]]:
@@ -257,6 +271,10 @@ class WorkerConfig:
         Raises:
             ConfigError: They do not go together.
         """
+        for key, least in _LEAST.items():
+            value = self.values[key]
+            if isinstance(value, int) and value < least:
+                raise ConfigError.invalid(key, value, f"Value must be at least {least}")
         if self.inter_worker_signature_algorithm not in self.inter_worker_verification_algorithms:
             raise ConfigError.invalid(
                 "inter.worker.signature.algorithm",

@@ -41,12 +41,22 @@ class TopicAdmin:
     """
 
     def __init__(self, settings: Mapping[str, Any], api_timeout: float = API_TIMEOUT) -> None:
+        """Make the client; nothing is sent yet.
+
+        Raises:
+            ConfigError: librdkafka cannot do what the settings ask for, such as Kerberos.
+        """
         self._servers = settings.get("bootstrap.servers")
         self._api_timeout = api_timeout
         self._last_error = ""
         # librdkafka would write each failed connection to stderr; answers and `_reason` say it.
         quiet: dict[str, Any] = {**settings, "log_level": 0, "error_cb": self._note_error}
-        self._client = AdminClient(quiet)
+        try:
+            self._client = AdminClient(quiet)
+        except KafkaException as error:
+            raise ConfigError(
+                f"The settings of Kafka clients cannot be used: {_text(error)}"
+            ) from None
 
     def _note_error(self, error: KafkaError) -> None:
         self._last_error = error.str()

@@ -113,7 +113,8 @@ def test_durations_are_seconds_and_enumerations_lower_case() -> None:
         ),
         (
             {"response.http.headers.config": "put X:1"},
-            "Invalid header config action: 'put'. Expected one of [set, add, setDate, addDate]",
+            "Invalid value put X:1 for configuration response.http.headers.config: Invalid"
+            " header config action: 'put'. Expected one of [set, add, setDate, addDate]",
         ),
     ],
 )
