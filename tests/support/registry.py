@@ -67,7 +67,7 @@ class ApicurioRegistry:
         Raises:
             ConnectError: It ended, or did not answer in time; the text holds what it said.
         """
-        program = _unpacked() / "quarkus-run.jar"
+        program = unpacked() / "quarkus-run.jar"
         settings = [
             "-Dquarkus.http.host=127.0.0.1",
             f"-Dquarkus.http.port={self.port}",
@@ -108,7 +108,7 @@ class ApicurioRegistry:
         )
 
 
-def _unpacked() -> Path:
+def unpacked() -> Path:
     """Return the directory of the unpacked archive, which appears only when it is whole."""
     directory = isthmus_home() / f"apicurio-registry-{_VERSION}"
     if directory.exists():
