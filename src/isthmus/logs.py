@@ -10,12 +10,14 @@ import contextlib
 import contextvars
 import io
 import logging
+import math
 import os
 import queue
+import re
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +41,10 @@ _TALKATIVE: Final = ("kafka", "urllib3", "asyncio")
 
 _WAITING_LINES: Final = 10_000
 _FLUSH_TIMEOUT: Final = 2.0
+
+_REPEAT_SECONDS: Final = 10.0
+_MOST_KINDS: Final = 200
+_NUMBERS: Final = re.compile(r"\d+")
 
 _context: contextvars.ContextVar[str] = contextvars.ContextVar("connector.context", default="")
 _process_context = ""
@@ -169,8 +175,39 @@ def context(text: str) -> Generator[None]:
 
 
 def librdkafka_logger() -> logging.Logger:
-    """Return what Kafka clients are given as `logger=`; without it they write to stderr."""
-    return logging.getLogger("librdkafka")
+    """Return what Kafka clients are given as `logger=`; without it they write to stderr.
+
+    While no broker answers, each client says so some forty times a second.
+    """
+    logger = logging.getLogger("librdkafka")
+    if not logger.filters:
+        logger.addFilter(_Repeats())
+    return logger
+
+
+class _Repeats(logging.Filter):
+    """Lets a text pass once in ten seconds; texts that differ in numbers only are the same."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        #: When each text passed last, and how often it has not since.
+        self._passed: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record passes; if so it says how many like it did not."""
+        text = record.getMessage()
+        kind, now = _NUMBERS.sub("#", text), self._clock()
+        at, held_back = self._passed.get(kind, (-math.inf, 0))
+        if now - at < _REPEAT_SECONDS:
+            self._passed[kind] = (at, held_back + 1)
+            return False
+        if len(self._passed) >= _MOST_KINDS:
+            self._passed.clear()
+        self._passed[kind] = (now, 0)
+        if held_back:
+            record.msg, record.args = f"{text} (and {held_back} like it since the last)", None
+        return True
 
 
 def level_name(number: int) -> str:

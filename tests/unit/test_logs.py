@@ -127,3 +127,22 @@ def test_levels_bear_the_names_of_log4j() -> None:
     names = [logs.level_name(logs.LEVELS[name]) for name in logs.LEVELS]
 
     assert names == ["OFF", "FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE", "ALL"]
+
+
+def test_what_a_client_repeats_is_said_once_in_ten_seconds() -> None:
+    now = [0.0]
+    repeats = logs._Repeats(lambda: now[0])
+
+    def passes(text: str) -> str | None:
+        record = logging.LogRecord("librdkafka", logging.ERROR, "", 0, text, None, None)
+        return record.getMessage() if repeats.filter(record) else None
+
+    assert passes("broker 1: refused (after 3ms)") == "broker 1: refused (after 3ms)"
+    assert passes("broker 2: refused (after 0ms)") is None
+    assert passes("another") == "another"
+    now[0] = 10.0
+    assert passes("broker 1: refused (after 4ms)") == (
+        "broker 1: refused (after 4ms) (and 1 like it since the last)"
+    )
+    now[0] = 20.0
+    assert passes("broker 1: refused (after 5ms)") == "broker 1: refused (after 5ms)"
