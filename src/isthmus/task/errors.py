@@ -22,6 +22,7 @@ from isthmus.api.java_text import java_text
 from isthmus.api.record import SinkBatch, SourceBatch
 from isthmus.api.schema import Schema
 from isthmus.config.connector_def import sink_config_def
+from isthmus.converters.registry.wire import describe
 from isthmus.task.metrics import ErrorCounts
 
 log = logging.getLogger(__name__)
@@ -168,6 +169,7 @@ class ErrorPolicy:
             raise ToleranceExceededError(
                 f"Tolerance exceeded in error handler: {failure.stage.value} with class"
                 f" {failure.component} failed for {_place(failure.record)}: {failure.error}"
+                f"{_look(failure)}"
             ) from failure.error
         self.counts.total_records_skipped += 1
 
@@ -265,6 +267,18 @@ def _named(schema: Schema | None) -> str:
         return "null"
     name = f"{schema.name}:" if schema.name else ""
     return f"Schema{{{name}{schema.type.name}}}"
+
+
+def _look(failure: Failure) -> str:
+    """Return what bytes look like that a sink's converter could not read, if that is not said."""
+    record, text = failure.record, str(failure.error)
+    columns = {Stage.KEY_CONVERTER: "key", Stage.VALUE_CONVERTER: "value"}
+    side = columns.get(failure.stage)
+    if not isinstance(record, SinkBatch) or side is None or "looks like" in text:
+        return ""
+    column = record.keys if side == "key" else record.values
+    data = column[0] if column is not None else None
+    return f"; the {side} looks like {describe(data)}" if isinstance(data, bytes) else ""
 
 
 def _place(record: SourceBatch | SinkBatch) -> str:

@@ -82,7 +82,8 @@ def test_an_error_is_reported_and_fails_the_task_unless_it_is_tolerated() -> Non
 
     assert str(raised.value) == (
         f"Tolerance exceeded in error handler: VALUE_CONVERTER with class {CONVERTER} failed for"
-        " the record at offset 1 of partition 0 of topic t: no JSON"
+        " the record at offset 1 of partition 0 of topic t: no JSON; the value looks like plain"
+        " text"
     )
     assert raised.value.__cause__ is error
     assert reporter.failures == [Failure(CONSUMED, Stage.VALUE_CONVERTER, CONVERTER, error)]
