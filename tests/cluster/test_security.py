@@ -150,8 +150,36 @@ def expect_no_secrets(cluster: Cluster) -> None:
             places[f"environment of {pid}"] = json.dumps(process.environ())
     for path in ("/", "/connectors?expand=status", "/connector-plugins", "/admin/loggers"):
         places[path] = json.dumps(cluster.request("GET", path)[1])
+    places["validation"] = json.dumps(validated_with_secrets(cluster))
 
     assert {place for place, text in places.items() for each in SECRETS if each in text} == set()
+
+
+def validated_with_secrets(cluster: Cluster) -> object:
+    """Return what a validation answers of a config that has secrets in several places."""
+    config = file_source(cluster.directory / "x", "x") | {"name": "x"}
+    for kind in ("producer", "consumer", "admin"):
+        config[f"{kind}.override.sasl.jaas.config"] = PLAIN_LOGIN
+        config[f"{kind}.override.ssl.key.password"] = SECRETS[1]
+    path = "/connector-plugins/FileStreamSource/config/validate"
+    status, answer = cluster.request("PUT", path, config)
+    assert status == 200, answer
+    return answer
+
+
+def expect_failures_without_secrets(cluster: Cluster, topic: str) -> None:
+    """Run connectors whose own logins fail; what they and their log say has no secrets."""
+    wrong = {
+        "producer.override.security.protocol": "SASL_PLAINTEXT",
+        "producer.override.sasl.mechanism": "PLAIN",
+        "producer.override.sasl.jaas.config": f"no login module password={SECRETS[0]}",
+        "producer.override.ssl.key.password": SECRETS[1],
+    }
+    lines = cluster.directory / "lines.txt"
+    cluster.create("wrong-login", {**file_source(lines, topic), **wrong})
+    cluster.expect_states("wrong-login", "RUNNING", "FAILED")
+    trace = cluster.status("wrong-login")["tasks"][0]["trace"]
+    assert "Invalid value [hidden] for configuration sasl.jaas.config" in trace
 
 
 @pytest.mark.parametrize("login", [plain, scram_over_tls, oauth])
@@ -165,6 +193,7 @@ def test_every_path_to_kafka_logs_in(
     try:
         cluster.start(1)
         take_every_path(cluster, secured, topic)
+        expect_failures_without_secrets(cluster, topic)
         expect_no_secrets(cluster)
         cluster.stop()
     finally:
@@ -231,6 +260,7 @@ def test_a_wrong_password_is_told_in_one_line_without_the_password(
     settings = plain(secured) | {
         "sasl.jaas.config": PLAIN_LOGIN.replace(SECRETS[0], "wrong-secret"),
         "request.timeout.ms": "3000",
+        "sasl.login.read.timeout.ms": "10000",
     }
     cluster = closed_cluster(secured, tmp_path, settings)
     listeners = {"listeners": f"http://127.0.0.1:{free_port()}"}
@@ -240,3 +270,6 @@ def test_a_wrong_password_is_told_in_one_line_without_the_password(
     assert code == 2
     assert "Check worker's broker connection and security properties" in one_error_line(log)
     assert "wrong-secret" not in log
+    in_vain = [line for line in log.splitlines() if "without effect" in line]
+    assert len(in_vain) == 1
+    assert "Kafka client settings without effect: sasl.login.read.timeout.ms" in in_vain[0]

@@ -21,6 +21,7 @@ from setproctitle import setproctitle
 from isthmus import CONNECT_VERSION, __version__, logs
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.cli.connect import Connect, Mode
+from isthmus.config.client_security import without_effect
 from isthmus.config.properties import read_properties
 from isthmus.config.worker import WorkerConfig
 from isthmus.herder.api import HerderServices
@@ -77,6 +78,8 @@ def _warn(config: WorkerConfig) -> None:
         log.warning("Unknown property %s is ignored%s", key, hint)
     for key, reason in config.ignored_keys():
         log.warning("Property %s is ignored: %s", key, reason)
+    if in_vain := without_effect(config.originals):
+        log.warning("Kafka client settings without effect: %s", ", ".join(in_vain))
     for key, value in _without_effect(config).items():
         log.warning("Property %s=%s has no effect yet", key, value)
 
