@@ -230,6 +230,16 @@ def levels() -> dict[str, LoggerLevel]:
     }
 
 
+def level_of(name: str) -> LoggerLevel | None:
+    """Return the level of one logger, `root` in any case; None if there is no such logger."""
+    if name.lower() == ROOT:
+        name = ROOT
+    logger = logging.getLogger() if name == ROOT else _known().get(name)
+    if logger is None:
+        return None
+    return LoggerLevel(level_name(logger.getEffectiveLevel()), _changed_at.get(name))
+
+
 def set_level(namespace: str, level: str) -> list[str]:
     """Set the level of all loggers whose names start with `namespace`, and of that name itself.
 

@@ -167,7 +167,12 @@ class Target:
         try:
             # Paths go out as they are, whatever Python's client thinks of them.
             connection._validate_path = lambda url: None  # type: ignore[attr-defined]
-            connection.putrequest(step.method, self._show(step.path), skip_accept_encoding=True)
+            connection.putrequest(
+                step.method,
+                self._show(step.path),
+                skip_host="Host" in step.headers,
+                skip_accept_encoding=True,
+            )
             content = self._show(step.content.decode("latin-1")).encode("latin-1")
             headers = {"Content-Type": "application/json"} if step.body is not None else {}
             for name, value in {**headers, **step.headers}.items():

@@ -66,15 +66,16 @@ def parse_header_rules(text: str) -> list[HeaderRule]:
 
 
 def _parse_header_rule(rule: str) -> HeaderRule:
-    action, separator, header = rule.partition(" ")
-    if not separator:
+    given, header = [*rule.split(maxsplit=1), "", ""][:2]
+    if not header:
         raise ConfigError(
             f"Invalid format of header config '{rule}'."
             " Expected: '[action] [header name]:[header value]'"
         )
-    if action not in _HEADER_ACTIONS:
+    action = next((known for known in _HEADER_ACTIONS if known.lower() == given.lower()), None)
+    if action is None:
         raise ConfigError(
-            f"Invalid header config action: '{action}'."
+            f"Invalid header config action: '{given}'."
             f" Expected one of [{', '.join(_HEADER_ACTIONS)}]"
         )
     name, separator, value = header.strip().partition(":")

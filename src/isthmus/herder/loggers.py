@@ -23,8 +23,9 @@ class Loggers:
         }
 
     async def one(self, name: str) -> LoggerLevel | None:
-        """Return the logger's level, or None if there is no such logger."""
-        return (await self.all()).get(name)
+        """Return the logger's level, also if it is off, or None if there is no such logger."""
+        found = logs.level_of(name)
+        return None if found is None else LoggerLevel(found.level, found.last_modified)
 
     def set_here(self, namespace: str, level: str) -> list[str]:
         """Set the level in the worker and its children; return the loggers that it changed.

@@ -3,8 +3,11 @@
 A source's offsets are in the offsets topic, a sink's are those of its consumer group.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+import logging
+import re
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
@@ -12,12 +15,16 @@ from isthmus.herder.errors import BadRequestError, NotFoundError, RebalanceNeede
 from isthmus.herder.herder import Herder
 from isthmus.herder.validation import VALIDATION_TIMEOUT, PluginJobs, Validation
 from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
-from isthmus.kafka.consumer_groups import ConsumerGroups
+from isthmus.kafka.consumer_groups import ConsumerGroups, GroupInUseError
 from isthmus.kafka.offset_codec import encode_key, encode_value
 from isthmus.plugins import wanted_by
 from isthmus.storage.offset_store import OffsetStore
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 
 _DONE = "The offsets for this connector have been {verb} successfully"
 _DONE_BY_FRAMEWORK = (
@@ -107,6 +114,8 @@ class Offsets:
     ) -> Message:
         if await self._validation.connector_type(config) == "sink":
             return await self._alter_sink(name, config, _sink_offsets(offsets), "altered")
+        for entry in offsets:
+            _check_offset(entry)
         wanted = [(entry.partition or {}, entry.offset) for entry in offsets]
         return await self._alter_source(name, config, wanted, "altered")
 
@@ -115,7 +124,8 @@ class Offsets:
             group = consumer_group(name, config)
             known = await self._groups(config).offsets(group)
             message = await self._ask_sink(config, dict.fromkeys(known), "reset")
-            await self._groups(config).delete(group)
+            with _group_errors(name, "reset"):
+                await self._groups(config).delete(group)
             return message
         known_partitions = await self._store.offsets_of(name)
         wanted: list[tuple[dict[str, Any], None]] = [(part, None) for part, _ in known_partitions]
@@ -151,10 +161,11 @@ class Offsets:
         group = consumer_group(name, config)
         written = {part: offset for part, offset in offsets.items() if offset is not None}
         removed = [part for part, offset in offsets.items() if offset is None]
-        if written:
-            await self._groups(config).alter(group, written)
-        if removed:
-            await self._groups(config).delete_offsets(group, removed)
+        with _group_errors(name, "alter"):
+            if written:
+                await self._groups(config).alter(group, written)
+            if removed:
+                await self._groups(config).delete_offsets(group, removed)
         return message
 
     async def _ask_sink(
@@ -167,6 +178,25 @@ class Offsets:
         arguments = {"config": config, "offsets": wanted}
         complete = await self._have_altered(config, arguments)
         return _message(complete, verb)
+
+
+@contextmanager
+def _group_errors(name: str, verb: str) -> Generator[None]:
+    """Name the connector in what Kafka says against a change of its consumer group."""
+    failed = f"Failed to {verb} consumer group offsets for connector {name}"
+    try:
+        yield
+    except GroupInUseError as error:
+        raise ConnectError(
+            f"{failed} either because its tasks haven't stopped completely yet or the connector was"
+            f" resumed before the request to {verb} its offsets could be successfully completed."
+            " If the connector is in a stopped state, this operation can be safely retried. If it"
+            " doesn't eventually succeed, the Connect cluster may need to be restarted to get rid"
+            " of the zombie sink tasks."
+        ) from error
+    except Exception as error:
+        log.exception("%s", failed)
+        raise ConnectError(failed) from error
 
 
 def consumer_group(name: str, config: Mapping[str, str | None]) -> str:
@@ -199,11 +229,11 @@ def _sink_partition(partition: Mapping[str, object] | None) -> tuple[str, int]:
         raise BadRequestError("Kafka topic names must be valid strings and may not be null")
     if number is None:
         raise BadRequestError("Kafka partitions must be valid numbers and may not be null")
-    parsed = _integer(number)
+    parsed = _integer(number, 32)
     if parsed is None:
         raise BadRequestError(
             "Failed to parse the following Kafka partition value in the provided offsets:"
-            f" '{number}'. Partition values for sink connectors need to be integers."
+            f" '{_shown(number)}'. Partition values for sink connectors need to be integers."
         )
     return topic, parsed
 
@@ -211,24 +241,66 @@ def _sink_partition(partition: Mapping[str, object] | None) -> tuple[str, int]:
 def _sink_offset(offset: Mapping[str, object] | None) -> int | None:
     if offset is None:
         return None
-    if offset.get("kafka_offset") is None:
+    if "kafka_offset" not in offset:
         raise BadRequestError(
             "The offset for a sink connector should either be null or contain the key"
             " 'kafka_offset'"
         )
-    parsed = _integer(offset["kafka_offset"])
+    parsed = _integer(offset["kafka_offset"], 64)
     if parsed is None:
         raise BadRequestError(
             "Failed to parse the following Kafka offset value in the provided offsets:"
-            f" '{offset['kafka_offset']}'. Offset values for sink connectors need to be integers."
+            f" '{_shown(offset['kafka_offset'])}'. Offset values for sink connectors need to be"
+            " integers."
         )
     return parsed
 
 
-def _integer(value: object) -> int | None:
+def _check_offset(entry: ConnectorOffset) -> None:
+    """Refuse what cannot be written to the offsets topic, before the connector is asked.
+
+    Raises:
+        ConnectError: There is no partition, or a value in it or in the offset is no primitive.
+    """
+    if entry.partition is None:
+        raise ConnectError("Partition objects cannot be null")
+    for key, value in (*entry.partition.items(), *(entry.offset or {}).items()):
+        kind = _compound(value)
+        if kind is not None:
+            raise ConnectError(
+                "Offsets may only contain primitive types as values, but field"
+                f" {key} contains {kind}"
+            )
+
+
+def _compound(value: object) -> str | None:
+    """Return Java's name for what is no primitive; None for a primitive."""
+    if isinstance(value, dict):
+        return "MAP"
+    if isinstance(value, list):
+        return "ARRAY"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "class java.math.BigInteger"
+    return None
+
+
+def _integer(value: object, bits: int) -> int | None:
+    """Return a JSON number without a fraction, or its text, as Java's parseLong or parseInt."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    try:
-        return int(value)
-    except ValueError:
+    if not _INTEGER.fullmatch(str(value)):
         return None
+    number = int(value)
+    return number if -(1 << (bits - 1)) <= number < 1 << (bits - 1) else None
+
+
+def _shown(value: object) -> str:
+    """Return a value of JSON as Java's errors show it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+        return f"{{{', '.join(f'{key}={_shown(item)}' for key, item in members)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_shown, cast('list[object]', value)))}]"
+    return str(value)

@@ -5,7 +5,8 @@
 # pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -14,8 +15,20 @@ from confluent_kafka.admin import AdminClient
 from isthmus.api.errors import ConnectError
 
 _TIMEOUT = 30.0
+#: What Kafka says of a group whose members are still there.
+_IN_USE = frozenset(
+    {
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.NON_EMPTY_GROUP,
+        KafkaError.GROUP_SUBSCRIBED_TO_TOPIC,
+    }
+)
 
 PartitionOffsets = Mapping[tuple[str, int], int]
+
+
+class GroupInUseError(ConnectError):
+    """The group has members, so its offsets are theirs."""
 
 
 class ConsumerGroups:
@@ -58,10 +71,11 @@ class ConsumerGroups:
             group,
             [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()],
         )
-        altered = client.alter_consumer_group_offsets([wanted])[group].result(_TIMEOUT)
-        for partition in altered.topic_partitions:
-            if partition.error is not None:
-                raise KafkaException(partition.error)
+        with _busy_groups():
+            altered = client.alter_consumer_group_offsets([wanted])[group].result(_TIMEOUT)
+            for partition in altered.topic_partitions:
+                if partition.error is not None:
+                    raise KafkaException(partition.error)
 
     async def delete_offsets(self, group: str, partitions: Sequence[tuple[str, int]]) -> None:
         """Forget what a group that has no members committed for these partitions."""
@@ -74,9 +88,14 @@ class ConsumerGroups:
 
         client: Any = KafkaAdminClient(**self._kafka_python)
         try:
-            client.delete_group_offsets(
+            deleted = client.delete_group_offsets(
                 group, [KafkaPythonPartition(topic, number) for topic, number in partitions]
             )
+            for error in deleted.values():
+                if getattr(error, "errno", 0) in _IN_USE:
+                    raise GroupInUseError(str(error))
+                if getattr(error, "errno", 0):
+                    raise ConnectError(f"offsets of group {group}: {error}")
         finally:
             client.close()
 
@@ -87,7 +106,19 @@ class ConsumerGroups:
     def _delete(self, group: str) -> None:
         client = AdminClient(self._settings)
         try:
-            client.delete_consumer_groups([group])[group].result(_TIMEOUT)
+            with _busy_groups():
+                client.delete_consumer_groups([group])[group].result(_TIMEOUT)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                 raise
+
+
+@contextmanager
+def _busy_groups() -> Generator[None]:
+    """Tell errors of a group that has members from others."""
+    try:
+        yield
+    except KafkaException as error:
+        if error.args[0].code() in _IN_USE:
+            raise GroupInUseError(str(error)) from error
+        raise

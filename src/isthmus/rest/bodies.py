@@ -120,9 +120,9 @@ class _Body:
 
     def __init__(self, data: bytes, *, number: Callable[[str], object] | None) -> None:
         try:
-            self._text = data.decode("utf-8-sig")
+            self._text = data.decode(_encoding(data))
         except UnicodeDecodeError as error:
-            before = data[: error.start].decode("utf-8-sig")
+            before = data[: error.start].decode(_encoding(data), "replace")
             raise UnreadableBodyError(
                 f"Invalid UTF-8 byte 0x{data[error.start]:02x}\n at {_place(before, len(before))}"
             ) from None
@@ -206,6 +206,12 @@ class _Body:
 
     def _fail_type(self, expected: str, value: object, path: _Path) -> NoReturn:
         self.fail(f"Cannot deserialize {_kind(value)}: expected {expected}", path)
+
+
+def _encoding(data: bytes) -> str:
+    """Return how JSON is encoded, which its first bytes tell; the Content-Type does not count."""
+    found = json.detect_encoding(data)
+    return "utf-8-sig" if found == "utf-8" else found
 
 
 class _ConstantError(Exception):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,7 +14,14 @@ from isthmus.herder.views import ConnectorInfo, ConnectorStateInfo, Created, Jso
 from isthmus.rest.bodies import UnreadableBodyError, read_config, read_create_request
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import Hop, RequestHandler
-from isthmus.rest.resource import empty_answer, flag, json_answer, json_body, resource
+from isthmus.rest.resource import (
+    connector_name,
+    empty_answer,
+    flag,
+    json_answer,
+    json_body,
+    resource,
+)
 from isthmus.rest.uri import connector_location
 from isthmus.storage.config_store import RestartRequest
 
@@ -47,10 +55,21 @@ class ConnectorsResource:
         expansions = request.query_params.getlist("expand")
         if not expansions:
             return json_answer(await self._requests.complete(self._herder.connectors()))
-        expanded = self._herder.expanded_connectors(
-            status="status" in expansions, info="info" in expansions
+        known = [name for name in dict.fromkeys(expansions) if name in {"status", "info"}]
+        expanded = await self._requests.complete(
+            self._herder.expanded_connectors(status="status" in known, info="info" in known)
         )
-        return json_answer(await self._requests.complete(expanded))
+        # What was asked for first comes first.
+        return json_answer(
+            {
+                connector: {
+                    name: shown
+                    for name in known
+                    if (shown := getattr(found, name)) is not msgspec.UNSET
+                }
+                for connector, found in expanded.items()
+            }
+        )
 
     async def _create(self, request: Request) -> Response:
         wanted = read_create_request(await json_body(request))
@@ -72,15 +91,15 @@ class ConnectorsResource:
         return _put_answer(request, name, Created(True, created.result))
 
     async def _info(self, request: Request) -> Response:
-        info = self._herder.connector_info(_connector(request))
+        info = self._herder.connector_info(connector_name(request))
         return json_answer(await self._requests.complete(info))
 
     async def _config(self, request: Request) -> Response:
-        info = await self._requests.complete(self._herder.connector_info(_connector(request)))
+        info = await self._requests.complete(self._herder.connector_info(connector_name(request)))
         return json_answer(info.config)
 
     async def _put_config(self, request: Request) -> Response:
-        name = _connector(request)
+        name = connector_name(request)
         config = _named(read_config(await json_body(request)), name)
         created = await self._requests.complete_or_forward_put(
             self._herder.put_connector_config(name, config, None, allow_replace=True),
@@ -93,12 +112,13 @@ class ConnectorsResource:
         """Merge settings into a config; a null takes one out (KIP-477)."""
         patch = read_config(await json_body(request))
         if patch is None:
+            await self._info(request)  # 404 for an unknown connector comes first
             raise UnreadableBodyError(
                 'Cannot invoke "java.util.Map.forEach(java.util.function.BiConsumer)" because'
                 ' "patch" is null'
             )
         patched = await self._requests.complete_or_forward_put(
-            self._herder.patch_connector_config(_connector(request), patch),
+            self._herder.patch_connector_config(connector_name(request), patch),
             Hop.of(request, patch),
             ConnectorInfo,
         )
@@ -109,7 +129,7 @@ class ConnectorsResource:
         return empty_answer(HTTPStatus.NO_CONTENT)
 
     async def _status(self, request: Request) -> Response:
-        status = self._herder.connector_status(_connector(request))
+        status = self._herder.connector_status(connector_name(request))
         return json_answer(await self._requests.complete(status))
 
     async def _restart(self, request: Request) -> Response:
@@ -119,7 +139,7 @@ class ConnectorsResource:
             await self._act(request, self._herder.restart_connector)
             return empty_answer(HTTPStatus.NO_CONTENT)
         restart = RestartRequest(
-            _connector(request), only_failed=only_failed, include_tasks=include_tasks
+            connector_name(request), only_failed=only_failed, include_tasks=include_tasks
         )
         query = f"&includeTasks={_java(include_tasks)}&onlyFailed={_java(only_failed)}"
         state = await self._requests.complete_or_forward(
@@ -130,11 +150,11 @@ class ConnectorsResource:
         return json_answer(state, HTTPStatus.ACCEPTED)
 
     async def _pause(self, request: Request) -> Response:
-        await self._requests.complete(self._herder.pause_connector(_connector(request)))
+        await self._requests.complete(self._herder.pause_connector(connector_name(request)))
         return empty_answer(HTTPStatus.ACCEPTED)
 
     async def _resume(self, request: Request) -> Response:
-        await self._requests.complete(self._herder.resume_connector(_connector(request)))
+        await self._requests.complete(self._herder.resume_connector(connector_name(request)))
         return empty_answer(HTTPStatus.ACCEPTED)
 
     async def _stop(self, request: Request) -> Response:
@@ -146,12 +166,8 @@ class ConnectorsResource:
     ) -> None:
         """Do something that has no answer to a connector, on the worker that must do it."""
         await self._requests.complete_or_forward(
-            action(_connector(request)), Hop.of(request), type(None)
+            action(connector_name(request)), Hop.of(request), type(None)
         )
-
-
-def _connector(request: Request) -> str:
-    return request.path_params["connector"]
 
 
 def _named(config: JsonConfig | None, name: str) -> JsonConfig:

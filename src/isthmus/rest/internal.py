@@ -11,7 +11,7 @@ from isthmus.herder.signature import RequestSignature
 from isthmus.rest.bodies import read_task_configs
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import Hop, RequestHandler
-from isthmus.rest.resource import Handler, empty_answer, resource
+from isthmus.rest.resource import Handler, connector_name, empty_answer, read_body, resource
 
 
 class InternalResource:
@@ -33,20 +33,20 @@ class InternalResource:
         ]
 
     async def _put_task_configs(self, request: Request) -> Response:
-        body = await request.body()
+        body = await read_body(request)
         configs = read_task_configs(body)
         self._check_signature(request, body)
         await self._requests.complete_or_forward(
-            self._herder.put_task_configs(request.path_params["connector"], configs),
+            self._herder.put_task_configs(connector_name(request), configs),
             Hop.of(request, configs),
             type(None),
         )
         return empty_answer(HTTPStatus.NO_CONTENT)
 
     async def _fence_zombies(self, request: Request) -> Response:
-        self._check_signature(request, await request.body())
+        self._check_signature(request, await read_body(request))
         await self._requests.complete_or_forward(
-            self._herder.fence_zombies(request.path_params["connector"]),
+            self._herder.fence_zombies(connector_name(request)),
             Hop.of(request),
             type(None),
         )

@@ -22,7 +22,7 @@ from isthmus.rest.uri import resource_path
 
 access_log = logging.getLogger("isthmus.rest.access")
 
-_DEFAULT_METHODS = "GET,POST,HEAD"
+_DEFAULT_METHODS = "HEAD,POST,GET"
 _PREFLIGHT_SECONDS = "60"
 
 
@@ -96,7 +96,7 @@ class CrossOrigin:
 
     def __init__(self, app: ASGIApp, origins: str, methods: str) -> None:
         self._app = app
-        self._origins = {origin.strip() for origin in origins.split(",")}
+        self._origins = {origin.strip().lower() for origin in origins.split(",")}
         named = [method.strip() for method in (methods.strip() or _DEFAULT_METHODS).split(",")]
         self._methods = ",".join(named)
 
@@ -114,7 +114,7 @@ class CrossOrigin:
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         added = {"Vary": "Origin"}
-        if origin is None or not (origin in self._origins or "*" in self._origins):
+        if origin is None or not (origin.lower() in self._origins or "*" in self._origins):
             return added
         added["Access-Control-Allow-Origin"] = origin
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:

@@ -12,7 +12,7 @@ from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
 from isthmus.rest.bodies import UnreadableBodyError, read_offsets
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import Hop, RequestHandler
-from isthmus.rest.resource import json_answer, json_body, resource
+from isthmus.rest.resource import connector_name, json_answer, json_body, resource
 
 _ENTITIES = "org.apache.kafka.connect.runtime.rest.entities"
 
@@ -35,13 +35,13 @@ class OffsetsResource:
         ]
 
     async def _get(self, request: Request) -> Response:
-        offsets = self._herder.connector_offsets(request.path_params["connector"])
+        offsets = self._herder.connector_offsets(connector_name(request))
         return json_answer(await self._requests.complete(offsets))
 
     async def _alter(self, request: Request) -> Response:
         offsets = _read(await json_body(request))
         message = await self._requests.complete_or_forward(
-            self._herder.alter_connector_offsets(request.path_params["connector"], offsets),
+            self._herder.alter_connector_offsets(connector_name(request), offsets),
             Hop.of(request, ConnectorOffsets(offsets)),
             Message,
         )
@@ -49,7 +49,7 @@ class OffsetsResource:
 
     async def _reset(self, request: Request) -> Response:
         message = await self._requests.complete_or_forward(
-            self._herder.reset_connector_offsets(request.path_params["connector"]),
+            self._herder.reset_connector_offsets(connector_name(request)),
             Hop.of(request),
             Message,
         )

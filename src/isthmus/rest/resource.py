@@ -18,10 +18,13 @@ from starlette.types import Receive, Scope, Send
 
 from isthmus.herder.errors import NotFoundError, RestError
 from isthmus.rest.errors import error_response, routing_error
+from isthmus.rest.uri import ENCODED_SLASH
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 _JSON = "application/json"
+_WILDCARDS = frozenset({"*/*", "application/*"})
+_MAX_BODY_BYTES = 16 << 20
 
 
 def resource(
@@ -49,14 +52,43 @@ def empty_answer(status: HTTPStatus) -> Response:
     return Response(status_code=status)
 
 
+def connector_name(request: Request) -> str:
+    """Return the connector that the path names."""
+    return request.path_params["connector"].replace(ENCODED_SLASH, "/")
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        RestError: It is larger than anything that a connector's config can be: such a config
+            would not fit into a record of the config topic.
+    """
+    parts: list[bytes] = []
+    size = int(request.headers.get("content-length") or 0)
+    if size <= _MAX_BODY_BYTES:
+        size = 0
+        async for part in request.stream():
+            parts.append(part)
+            size += len(part)
+            if size > _MAX_BODY_BYTES:
+                break
+    if size > _MAX_BODY_BYTES:
+        raise RestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The request's body is larger than {_MAX_BODY_BYTES} bytes",
+        )
+    return b"".join(parts)
+
+
 async def json_body(request: Request) -> bytes:
     """Return the body of a request, which must say that it is JSON, if there is one at all.
 
-    Unlike a wrong Content-Type, a missing one is found by what reads the body; so the answer is an
-    error like any other, and has a Content-Type itself.
+    Unlike a wrong Content-Type, one that is missing or has a `*` is found by what reads the body;
+    so the answer is an error like any other, and has a Content-Type itself.
     """
-    body = await request.body()
-    if body and "content-type" not in request.headers:
+    body = await read_body(request)
+    if body and _media_type(request.headers.get("content-type", "*/*")) in _WILDCARDS:
         status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         raise RestError(status, f"HTTP {status.value} {status.phrase}")
     return body
@@ -107,7 +139,7 @@ class _Resource:
         if handler is None:
             return routing_error(HTTPStatus.METHOD_NOT_ALLOWED)
         content_type = request.headers.get("content-type")
-        if content_type is not None and _media_type(content_type) != _JSON:
+        if content_type is not None and _media_type(content_type) not in {_JSON, *_WILDCARDS}:
             return routing_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         if not _accepts(request, _JSON):
             return routing_error(HTTPStatus.NOT_ACCEPTABLE)

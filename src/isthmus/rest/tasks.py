@@ -10,7 +10,7 @@ from starlette.routing import Route
 from isthmus.channel import ConnectorTaskId
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import Hop, RequestHandler
-from isthmus.rest.resource import empty_answer, json_answer, resource, task_number
+from isthmus.rest.resource import connector_name, empty_answer, json_answer, resource, task_number
 
 
 class TasksResource:
@@ -29,7 +29,7 @@ class TasksResource:
 
     async def list(self, request: Request) -> Response:
         """Answer GET of the path which `internal.py` has for its POST."""
-        tasks = self._herder.task_configs(request.path_params["connector"])
+        tasks = self._herder.task_configs(connector_name(request))
         return json_answer(await self._requests.complete(tasks))
 
     async def _status(self, request: Request) -> Response:
@@ -44,4 +44,4 @@ class TasksResource:
 
 
 def _task(request: Request) -> ConnectorTaskId:
-    return ConnectorTaskId(request.path_params["connector"], task_number(request))
+    return ConnectorTaskId(connector_name(request), task_number(request))

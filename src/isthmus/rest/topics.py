@@ -14,7 +14,7 @@ from isthmus.herder.errors import RestError
 from isthmus.rest.config import RestConfig
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.request_handler import RequestHandler
-from isthmus.rest.resource import empty_answer, json_answer, resource
+from isthmus.rest.resource import connector_name, empty_answer, json_answer, resource
 
 
 class TopicsResource:
@@ -31,7 +31,7 @@ class TopicsResource:
 
     async def _get(self, request: Request) -> Response:
         self._require_tracking()
-        active = self._herder.active_topics(request.path_params["connector"])
+        active = self._herder.active_topics(connector_name(request))
         used = await self._requests.complete(active)
         return json_answer({used.connector: {"topics": used.topics}})
 
@@ -39,7 +39,7 @@ class TopicsResource:
         self._require_tracking()
         if not self._config.topic_tracking_allow_reset:
             raise RestError(HTTPStatus.FORBIDDEN, "Topic tracking reset is disabled.")
-        reset = self._herder.reset_active_topics(request.path_params["connector"])
+        reset = self._herder.reset_active_topics(connector_name(request))
         await self._requests.complete(reset)
         return empty_answer(HTTPStatus.ACCEPTED)
 

@@ -288,6 +288,7 @@ CONNECTORS = Script(
         Send("GET", "/connectors?expand=info"),
         Send("GET", "/connectors?expand=status"),
         Send("GET", "/connectors?expand=status&expand=info"),
+        Send("GET", "/connectors?expand=info&expand=status"),
         Send("GET", "/connectors?expand=nothing"),
         Send("HEAD", "/connectors/a"),
         Send("POST", "/connectors", {"name": "a", "config": _source()}),

@@ -47,14 +47,15 @@ def test_expand_asks_for_what_it_knows(
     assert herder.calls == [("expanded_connectors", *wanted)]
 
 
-def test_expanded_connectors_have_status_before_info(
-    server: RunningServer, herder: ScriptedHerder
+@pytest.mark.parametrize("order", [["info", "status"], ["status", "info"]])
+def test_expansions_come_in_the_order_in_which_they_were_asked_for(
+    server: RunningServer, herder: ScriptedHerder, order: list[str]
 ) -> None:
     herder.answers["expanded_connectors"] = {"a": ConnectorExpansion(status("a"), info("a"))}
 
-    expanded = server.get("/connectors?expand=info&expand=status").json["a"]
+    expanded = server.get(f"/connectors?expand={order[0]}&expand={order[1]}").json["a"]
 
-    assert list(expanded) == ["status", "info"]
+    assert list(expanded) == order
     assert expanded["info"]["tasks"] == [{"connector": "a", "task": 0}]
 
 
@@ -90,13 +91,13 @@ def test_create_answers_201_with_the_connector_and_its_location(
     [
         ("a b", "a%20b"),
         ("é", "%C3%A9"),
-        ("a%41/b", "a%41/b"),
+        ("a%41/b", "a%2541%2Fb"),
         ("100%", "100%25"),
         ("q?#&;=+,:@!$*()~-_.'", "q%3F%23&;=+,:@!$*()~-_.'"),
         ('"<>^`{|}[]\\', "%22%3C%3E%5E%60%7B%7C%7D%5B%5D%5C"),
     ],
 )
-def test_the_location_is_escaped_as_java_escapes_it(
+def test_the_location_is_escaped_so_that_it_leads_to_the_connector(
     server: RunningServer, name: str, location: str
 ) -> None:
     body = msgspec.json.encode({"name": name, "config": {}}).decode()

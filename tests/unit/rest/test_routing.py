@@ -149,6 +149,8 @@ def test_a_slash_at_the_end_changes_nothing(server: RunningServer) -> None:
         ("%F0%9F%98%80", "😀"),
         ("a+b", "a+b"),
         ("a%41b", "aAb"),
+        ("a%2Fb", "a/b"),
+        ("%2f", "/"),
         ("a%22b", 'a"b'),
         ("a%3Fb%23", "a?b#"),
         ("a%3Bb;x=1", "a;b"),
@@ -168,8 +170,9 @@ def test_a_name_in_the_path_is_decoded_once(
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("/connectors/a%2Fb", "Ambiguous URI path separator"),
-        ("/connectors/a%2fb/status", "Ambiguous URI path separator"),
+        ("/connectors/a/tasks%2F0", "Ambiguous URI path separator"),
+        ("/admin/loggers/a%2fb", "Ambiguous URI path separator"),
+        ("/../connectors", "Bad Request"),
         ("//connectors", "Ambiguous URI empty segment"),
         ("/connectors//", "Ambiguous URI empty segment"),
         ("/connectors/%2e%2e/x", "Ambiguous URI path segment"),
