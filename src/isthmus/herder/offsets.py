@@ -260,11 +260,11 @@ def _check_offset(entry: ConnectorOffset) -> None:
     """Refuse what cannot be written to the offsets topic, before the connector is asked.
 
     Raises:
-        ConnectError: There is no partition, or a value in it or in the offset is no primitive.
+        ConnectError: An offset has no partition, or a value in one of them is no primitive.
     """
-    if entry.partition is None:
+    if entry.partition is None and entry.offset is not None:
         raise ConnectError("Partition objects cannot be null")
-    for key, value in (*entry.partition.items(), *(entry.offset or {}).items()):
+    for key, value in (*(entry.partition or {}).items(), *(entry.offset or {}).items()):
         kind = _compound(value)
         if kind is not None:
             raise ConnectError(
