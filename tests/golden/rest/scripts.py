@@ -299,6 +299,7 @@ CONNECTORS = Script(
         Send("PUT", "/connectors/a/config", {"connector.class": "FileStreamSource"}),
         Send("PUT", "/connectors/a/config", _source(batch__size=7, odd=True, f=1.50)),
         settled("a", "RUNNING", "RUNNING"),
+        Wait("/connectors/a/config", ['"odd"']),
         Send("GET", "/connectors/a/config"),
         Send("PATCH", "/connectors/a/config", {"batch.size": None, "more": "x", "gone": None}),
         Send("PATCH", "/connectors/a/config", {}),
