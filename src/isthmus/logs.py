@@ -2,8 +2,9 @@
 
     [2026-11-22 22:47:09,123] INFO [local-file-sink|task-0] 3 records written (isthmus.task.sink)
 
-The worker and each of its children write to the standard output that they share, one `write` per
-line, so that lines do not mix. Levels bear the names that Connect's users know, those of log4j.
+The worker and each of its children write to the standard output that they share, so that lines do
+not mix, and, where LOG_DIR is set, to `connect.log` there: appended, and not buffered. Levels bear
+the names that Connect's users know, those of log4j.
 """
 
 import contextlib
@@ -14,14 +15,18 @@ import math
 import os
 import queue
 import re
+import select
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 ROOT: Final = "root"
+LOG_FILE: Final = "connect.log"
 
 #: log4j's levels as Python's numbers.
 LEVELS: Final = {
@@ -77,16 +82,36 @@ class _ConnectFormatter(logging.Formatter):
 
 
 class _DirectHandler(logging.Handler):
-    """Writes each line to standard output at once; waits if nobody reads there."""
+    """Writes each line at once; waits if nobody reads there."""
+
+    def __init__(self, file: int | None = None) -> None:
+        """Write to an open file, which is closed with the handler, or to standard output."""
+        super().__init__()
+        self._file = file
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            _write(self.format(record))
+            self._write(self.format(record))
         except Exception:  # noqa: BLE001 - logging never fails those who log
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Say nothing: a closed standard output leaves no place to complain."""
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _write(self, line: str) -> None:
+        data = (line + "\n").encode("utf-8", "backslashreplace")
+        try:
+            descriptor = sys.stdout.fileno() if self._file is None else self._file
+        except (AttributeError, ValueError, io.UnsupportedOperation):
+            sys.stdout.write(line + "\n")  # it was replaced by something without a descriptor
+            return
+        write_lines(descriptor, data)
 
 
 class _BackgroundHandler(_DirectHandler):
@@ -96,8 +121,8 @@ class _BackgroundHandler(_DirectHandler):
     that waited there would miss its heartbeats.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, file: int | None = None) -> None:
+        super().__init__(file)
         self._lines: queue.Queue[str | threading.Event] = queue.Queue(_WAITING_LINES)
         self._dropped = 0
         self._writer: threading.Thread | None = None
@@ -132,24 +157,60 @@ class _BackgroundHandler(_DirectHandler):
             with contextlib.suppress(OSError):
                 if self._dropped:
                     dropped, self._dropped = self._dropped, 0
-                    _write(f"{dropped} log lines dropped: standard output was not read in time")
-                _write(line)
+                    self._write(f"{dropped} log lines dropped: nobody took them in time")
+                self._write(line)
 
 
 def configure(level: str = "INFO", *, in_background: bool = False) -> None:
-    """Log to standard output; `in_background` for a process that must never wait for it."""
+    """Log to standard output, and to `$LOG_DIR/connect.log` where that is set.
+
+    `in_background` is for a process that must never wait for whoever reads there.
+    """
     root = logging.getLogger()
     for handler in list(root.handlers):
         if isinstance(handler, _DirectHandler):
             root.removeHandler(handler)
-    handler = _BackgroundHandler() if in_background else _DirectHandler()
-    handler.setFormatter(_ConnectFormatter())
-    root.addHandler(handler)
+            handler.close()
+    directory = os.environ.get("LOG_DIR")
+    file, trouble = _open_log(Path(directory) / LOG_FILE) if directory else (None, "")
+    # Each has a queue of its own: a standard output that nobody reads holds up no file.
+    for output in (None,) if file is None else (file, None):
+        handler = _BackgroundHandler(output) if in_background else _DirectHandler(output)
+        handler.setFormatter(_ConnectFormatter())
+        root.addHandler(handler)
     root.setLevel(LEVELS[level])
+    if trouble:
+        logging.getLogger(__name__).warning("%s", trouble)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     threading.excepthook = _log_thread_failure
+
+
+def _open_log(path: Path) -> tuple[int | None, str]:
+    """Return the file, open for appending by many processes, or why there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644), ""
+    except OSError as error:
+        return None, f"LOG_DIR={path.parent}: {LOG_FILE} cannot be written: {error.strerror}"
+
+
+def write_lines(descriptor: int, data: bytes) -> None:
+    """Write whole lines so that those of other processes come between, not into them.
+
+    The system writes PIPE_BUF bytes to a pipe in one go; to a file, all of them. Waits when a pipe
+    takes no more for now. A line that is longer than PIPE_BUF may be torn, if the pipe is full.
+    """
+    is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    size = len(data) if is_file else select.PIPE_BUF
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + size) + 1
+        if end == 0:
+            end = data.find(b"\n", start) + 1 or len(data)
+        _write(descriptor, data[start:end])
+        start = end
 
 
 def flush() -> None:
@@ -276,15 +337,13 @@ def _known() -> dict[str, logging.Logger]:
     return {name: found for name, found in known.items() if isinstance(found, logging.Logger)}
 
 
-def _write(line: str) -> None:
-    data = (line + "\n").encode("utf-8", "backslashreplace")
-    try:
-        descriptor = sys.stdout.fileno()
-    except (AttributeError, ValueError, io.UnsupportedOperation):
-        sys.stdout.write(line + "\n")  # it was replaced by something without a descriptor
-        return
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
 
 
 def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:

@@ -1,7 +1,9 @@
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +148,69 @@ def test_what_a_client_repeats_is_said_once_in_ten_seconds() -> None:
     )
     now[0] = 20.0
     assert passes("broker 1: refused (after 5ms)") == "broker 1: refused (after 5ms)"
+
+
+def test_lines_are_appended_to_connect_log_where_log_dir_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_DIR", str(tmp_path / "made" / "by" / "us"))
+    file = tmp_path / "made" / "by" / "us" / "connect.log"
+
+    for text in ("one", "two"):  # as by two processes, or two lives of a worker
+        logs.configure()
+        logging.getLogger("a").info(text)
+    written = file.read_text()
+
+    assert [line.split(" INFO ")[1] for line in written.splitlines()] == ["one (a)", "two (a)"]
+    assert capfd.readouterr().out == written
+
+
+def test_a_log_file_that_cannot_be_made_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LOG_DIR", str(tmp_path / "file" / "logs"))
+
+    logs.configure()
+
+    warning = capfd.readouterr().out
+    assert f" WARN LOG_DIR={tmp_path}/file/logs: connect.log cannot be written: " in warning
+
+
+def test_a_standard_output_that_nobody_reads_holds_up_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv("LOG_DIR", str(tmp_path))
+    with os.fdopen(writing, "w") as unread:
+        monkeypatch.setattr(sys, "stdout", unread)
+        logs.configure(in_background=True)
+        to_file, _ = (found for found in logging.getLogger().handlers[-2:])
+
+        for _ in range(200):  # 64 KB fill a pipe
+            logging.getLogger("a").info("x" * 1000)
+        to_file.flush()
+
+        assert len((tmp_path / "connect.log").read_text().splitlines()) == 200
+        os.close(reading)
+        logs.flush()
+        monkeypatch.undo()
+
+
+def test_whole_lines_are_written_to_a_pipe_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    writes: list[bytes] = []
+
+    def write(_: int, data: memoryview) -> int:
+        writes.append(bytes(data))
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write)
+    lines = [b"a" * 1000 + b"\n"] * 5 + [b"b" * 5000 + b"\n", b"the last has no end"]
+
+    logs.write_lines(writing, b"".join(lines))
+    monkeypatch.undo()
+    os.close(reading)
+    os.close(writing)
+
+    assert writes == [b"".join(lines[:4]), lines[4], lines[5], lines[6]]

@@ -62,6 +62,7 @@ def run_worker(
     faulthandler.register(signal.SIGQUIT, all_threads=True)  # as a JVM prints its threads
     try:
         log.info("Isthmus %s, as Kafka Connect %s", __version__, CONNECT_VERSION)
+        log.info("Kafka version: %s", CONNECT_VERSION)
         launch = prepare(read_properties(Path(arguments[0])))
         _warn(launch.config)
         return asyncio.run(_run(launch, fork_server))

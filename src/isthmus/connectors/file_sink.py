@@ -8,8 +8,7 @@ end of the machine may lose lines whose offsets are committed, as with Java.
 
 import logging
 import os
-import select
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from isthmus import CONNECT_VERSION
@@ -20,6 +19,7 @@ from isthmus.api.java_text import java_text, java_texts
 from isthmus.api.record import SinkBatch, SinkRecords
 from isthmus.api.schema import Schema
 from isthmus.api.task import SinkTask
+from isthmus.logs import write_lines
 
 _FILE: Final = "file"
 _STDOUT: Final = 1
@@ -92,10 +92,8 @@ class FileStreamSinkTask(SinkTask):
     def put(self, records: SinkRecords) -> None:
         assert self._descriptor is not None, "put comes after start"
         data = b"".join(map(_lines, records.batches))
-        pieces: Iterable[bytes] = (data,) if self._path else _whole_lines(data, select.PIPE_BUF)
         try:
-            for piece in pieces:
-                _write(self._descriptor, piece)
+            write_lines(self._descriptor, data)
         except OSError as error:
             raise ConnectError(
                 f"Could not write {len(records)} records to {self._path or 'standard output'}:"
@@ -126,28 +124,3 @@ def _line(value: Any, schema: Schema | None) -> bytes:
     if isinstance(value, bytes):
         return value + b"\n"
     return java_text(value, schema).encode("utf-8", "replace") + b"\n"
-
-
-def _whole_lines(data: bytes, size: int) -> Iterator[bytes]:
-    """Return the lines in pieces of at most `size` bytes, or of one line that is longer.
-
-    The system writes as much to a pipe in one go, so lines of other processes come between, not
-    into, ours.
-    """
-    start = 0
-    while start < len(data):
-        end = data.rfind(b"\n", start, start + size) + 1
-        if end == 0:
-            end = data.index(b"\n", start) + 1
-        yield data[start:end]
-        start = end
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    """Write all of `data`; wait when standard output is a pipe that takes no more for now."""
-    rest = memoryview(data)
-    while rest:
-        try:
-            rest = rest[os.write(descriptor, rest) :]
-        except BlockingIOError:
-            select.select([], [descriptor], [])

@@ -347,7 +347,10 @@ class Herder:
                 f" {self._assignment.config_offset}"
             )
             return
+        # Scripts wait for these two lines, also when there is nothing to start.
+        log.info("Starting connectors and tasks using config offset %d", self.state.offset)
         await self.work.start(assigned_work(self._assignment))
+        log.info("Finished starting connectors and tasks")
         if self.is_leader:
             self.leader.clean_statuses(self.state)
         self.stages.begin("polling the group coordinator until interrupted")

@@ -19,7 +19,6 @@ where no plugin can hold a lock.
 import contextlib
 import faulthandler
 import gc
-import io
 import json
 import logging
 import math
@@ -51,6 +50,7 @@ from isthmus.channel import (
 )
 from isthmus.plugins import PluginLocation
 from isthmus.task.child import run_child
+from isthmus.task.printing import print_by_lines
 from isthmus.task.process_tree import (
     adopt_orphans,
     die_first,
@@ -188,6 +188,8 @@ class ForkServer:
         except BaseException:
             log.exception("%s has failed", title)
         finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()  # a line that was begun
             # Not sys.exit: this stack is the fork server's, and threads of plugins may be stuck.
             os._exit(exit_code)
 
@@ -222,13 +224,6 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: the signal has done its work by waking `select` through the descriptor."""
 
 
-def _print_by_lines() -> None:
-    """Have what plugins print appear when it is printed, among the lines of the log."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
-
-
 def _paths(locations: Sequence[PluginLocation]) -> list[str]:
     return [", ".join(location.path for location in locations)] if locations else []
 
@@ -246,7 +241,7 @@ def main() -> None:
     sys.path[:] = json.loads(path)
     setproctitle(" for ".join([f"isthmus: fork server of worker {worker}", *_paths(locations)]))
     logs.configure()
-    _print_by_lines()
+    print_by_lines()
     run = partial(run_child, plugins=warm_up(locations))
     # What lives now lives in all children for ever: out of the collector's sight it stays shared.
     gc.disable()
