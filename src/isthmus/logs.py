@@ -3,8 +3,9 @@
     [2026-11-22 22:47:09,123] INFO [local-file-sink|task-0] 3 records written (isthmus.task.sink)
 
 The worker and each of its children write to the standard output that they share, so that lines do
-not mix, and, where LOG_DIR is set, to `connect.log` there: appended, and not buffered. Levels bear
-the names that Connect's users know, those of log4j.
+not mix, and, where LOG_DIR is set, to `connect.log` there: appended, and not buffered. A settings
+file of log4j that KAFKA_LOG4J_OPTS names may say another file; nothing else is read of it. Levels
+bear the names that Connect's users know, those of log4j.
 """
 
 import contextlib
@@ -20,13 +21,23 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = "root"
 LOG_FILE: Final = "connect.log"
+#: How Java is told of a settings file: of log4j 1, and of log4j 2.
+_SETTINGS_OPTION: Final = re.compile(
+    r"-D(?:log4j\.configuration|log4j2?\.configurationFile)=(?:file:)?([^\s\"']+)"
+)
+#: The file of an appender there: as properties of either version, or as YAML.
+_FILE_NAME: Final = re.compile(
+    r"^\s*(?:log4j\.appender\.\w+\.File|appender\.\w+\.fileName|fileName)"
+    r"\s*[=:]\s*[\"']?([^\s\"'$]+)[\"']?\s*$",
+    re.MULTILINE,
+)
 
 #: log4j's levels as Python's numbers.
 LEVELS: Final = {
@@ -171,8 +182,8 @@ def configure(level: str = "INFO", *, in_background: bool = False) -> None:
         if isinstance(handler, _DirectHandler):
             root.removeHandler(handler)
             handler.close()
-    directory = os.environ.get("LOG_DIR")
-    file, trouble = _open_log(Path(directory) / LOG_FILE) if directory else (None, "")
+    path = _log_file(os.environ)
+    file, trouble = _open_log(path) if path is not None else (None, "")
     # Each has a queue of its own: a standard output that nobody reads holds up no file.
     for output in (None,) if file is None else (file, None):
         handler = _BackgroundHandler(output) if in_background else _DirectHandler(output)
@@ -187,13 +198,26 @@ def configure(level: str = "INFO", *, in_background: bool = False) -> None:
     threading.excepthook = _log_thread_failure
 
 
+def _log_file(environment: Mapping[str, str]) -> Path | None:
+    """Return where the log goes besides: where log4j would write it, or below LOG_DIR.
+
+    A name with a variable of log4j's in it is that of its own default, which is below LOG_DIR, too.
+    """
+    if settings := _SETTINGS_OPTION.search(environment.get("KAFKA_LOG4J_OPTS", "")):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if named := _FILE_NAME.search(Path(settings[1]).read_text(encoding="utf-8")):
+                return Path(named[1])
+    directory = environment.get("LOG_DIR")
+    return Path(directory) / LOG_FILE if directory else None
+
+
 def _open_log(path: Path) -> tuple[int | None, str]:
     """Return the file, open for appending by many processes, or why there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644), ""
     except OSError as error:
-        return None, f"LOG_DIR={path.parent}: {LOG_FILE} cannot be written: {error.strerror}"
+        return None, f"The log file {path} cannot be written: {error.strerror}"
 
 
 def write_lines(descriptor: int, data: bytes) -> None:

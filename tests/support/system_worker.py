@@ -35,6 +35,13 @@ class SystemWorker:
         self._properties.write_text(properties + listener, encoding="ascii")
         self._pid_file = directory / "connect.pid"
         self.log = directory / "connect.log"
+        self._log_settings = directory / "connect-log4j.properties"
+        self._log_settings.write_text(
+            "log4j.rootLogger = INFO, FILE\n"
+            f"log4j.appender.FILE.File={self.log}\n"
+            "log4j.appender.FILE.layout.conversionPattern=[%d] %p %m (%c)%n\n",
+            encoding="utf-8",
+        )
         self._http = urllib3.PoolManager(retries=False)
 
     @property
@@ -45,7 +52,14 @@ class SystemWorker:
         """Start the worker, and wait until it has written a line like this to its log."""
         before = self.log.stat().st_size if self.log.exists() else 0
         arguments = [_SCRIPT, self._properties, self._directory, self._pid_file]
-        environment = {**os.environ, "LOG_DIR": str(self._directory)}
+        # None of these has a meaning but the first, which names the log file.
+        environment = {
+            **os.environ,
+            "KAFKA_LOG4J_OPTS": f"-Dlog4j.configuration=file:{self._log_settings}",
+            "KAFKA_OPTS": "-XX:+HeapDumpOnOutOfMemoryError -XX:HeapDumpPath=/tmp/heap.bin",
+            "KAFKA_HEAP_OPTS": "-Xmx256M",
+            "CLASSPATH": ":/opt/connect-file.jar",
+        }
         subprocess.run(["sh", "-c", _START, "sh", *arguments], check=True, env=environment)
         deadline = time.monotonic() + timeout
         while line not in (text := self._log_from(before)):

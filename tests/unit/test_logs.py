@@ -174,7 +174,7 @@ def test_a_log_file_that_cannot_be_made_is_a_warning(
     logs.configure()
 
     warning = capfd.readouterr().out
-    assert f" WARN LOG_DIR={tmp_path}/file/logs: connect.log cannot be written: " in warning
+    assert f" WARN The log file {tmp_path}/file/logs/connect.log cannot be written: " in warning
 
 
 def test_a_standard_output_that_nobody_reads_holds_up_no_file(
@@ -214,3 +214,35 @@ def test_whole_lines_are_written_to_a_pipe_at_a_time(monkeypatch: pytest.MonkeyP
     os.close(writing)
 
     assert writes == [b"".join(lines[:4]), lines[4], lines[5], lines[6]]
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("-Dlog4j.configuration=file:{}", "log4j.appender.FILE.File=/mnt/connect/connect.log"),
+        ("-Dlog4j2.configurationFile={}", "appender.file.fileName = /mnt/connect/connect.log"),
+        ("-Xx -Dlog4j2.configurationFile=file:{}", '      fileName: "/mnt/connect/connect.log"'),
+    ],
+)
+def test_the_log_file_that_settings_of_log4j_name_is_the_one(
+    tmp_path: Path, option: str, line: str
+) -> None:
+    settings = tmp_path / "connect-log4j"
+    settings.write_text(f"# how it is logged\n{line}\nappend: true\n")
+
+    found = logs._log_file({"KAFKA_LOG4J_OPTS": option.format(settings), "LOG_DIR": "/other"})
+
+    assert found == Path("/mnt/connect/connect.log")
+
+
+@pytest.mark.parametrize("line", ["fileName: ${kafka.logs.dir}/connect.log", "level: INFO", None])
+def test_settings_of_log4j_that_name_no_file_leave_it_to_log_dir(
+    tmp_path: Path, line: str | None
+) -> None:
+    settings = tmp_path / "connect-log4j2.yaml"
+    if line is not None:
+        settings.write_text(line)
+    option = {"KAFKA_LOG4J_OPTS": f"-Dlog4j2.configurationFile={settings}"}
+
+    assert logs._log_file({**option, "LOG_DIR": "/logs"}) == Path("/logs/connect.log")
+    assert logs._log_file(option) is None
