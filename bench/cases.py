@@ -3,7 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+
+from isthmus.api.schema import INT32, INT64, struct_schema
+from isthmus.api.schema import STRING as TEXT
+from isthmus.api.struct import Struct
+from isthmus.converters.registry.avro import AvroConverter
 
 STRING: Final = "org.apache.kafka.connect.storage.StringConverter"
 JSON: Final = "org.apache.kafka.connect.json.JsonConverter"
@@ -14,6 +20,19 @@ _TRANSFORMS: Final = "org.apache.kafka.connect.transforms"
 PLAIN_STRING: Final = {"value.converter": STRING}
 JSON_WITH_SCHEMA: Final = {"value.converter": JSON, "value.converter.schemas.enable": "true"}
 JSON_SCHEMALESS: Final = {"value.converter": JSON, "value.converter.schemas.enable": "false"}
+#: Apicurio's converter, told to write ids of four bytes as Confluent's does.
+AVRO: Final = {
+    "value.converter": "io.apicurio.registry.utils.converter.AvroConverter",
+    "value.converter.apicurio.registry.auto-register": "true",
+    "value.converter.apicurio.registry.id-handler": (
+        "io.apicurio.registry.serde.Legacy4ByteIdHandler"
+    ),
+    "value.converter.apicurio.registry.use-id": "contentId",
+}
+#: What Java's worker needs for it.
+AVRO_JARS: Final = Path(__file__).with_name("apicurio-converter-2.6.13.jars")
+_AVRO_TOPIC: Final = "bench-avro"
+_REGISTRY: Final = "value.converter.apicurio.registry.url"
 #: A line becomes the member of a struct, and gets a second one beside it.
 HOIST_INSERT: Final = {
     "transforms": "hoist,insert",
@@ -42,6 +61,7 @@ SOURCES: Final[Mapping[str, Mapping[str, str]]] = {
         **HOIST_INSERT,
     },
     "file source, Json schemaless, HoistField + InsertField": {**JSON_SCHEMALESS, **HOIST_INSERT},
+    "file source, Avro, HoistField + InsertField": {**AVRO, **HOIST_INSERT},
 }
 
 
@@ -82,7 +102,44 @@ SINKS: Final[Mapping[str, SinkCase]] = {
         {**JSON_WITH_SCHEMA, **REPLACE_CAST},
         "Struct{{id={id},title={name},amount={amount}}}",
     ),
+    "file sink, Avro, ReplaceField + Cast": SinkCase(
+        _AVRO_TOPIC,
+        {**AVRO, **REPLACE_CAST},
+        "Struct{{id={id},title={name},amount={amount}}}",
+    ),
 }
+#: The cases that need a schema registry.
+AVRO_CASES: Final = frozenset(name for name in [*SOURCES, *SINKS] if ", Avro" in name)
+
+
+def with_registry(config: Mapping[str, str], url: str | None) -> dict[str, str]:
+    """Return the config with the registry's address, if it has a converter that needs one."""
+    if config["value.converter"] != AVRO["value.converter"]:
+        return dict(config)
+    assert url is not None, "a case with Avro needs a schema registry"
+    return {**config, _REGISTRY: url}
+
+
+def topics(registry_url: str | None) -> dict[str, Callable[[int], bytes]]:
+    """Return the values of the topics by number; with a registry also those in Avro."""
+    return {**TOPICS, **({} if registry_url is None else {_AVRO_TOPIC: _avro(registry_url)})}
+
+
+def _avro(url: str) -> Callable[[int], bytes]:
+    converter = AvroConverter()
+    config = with_registry(AVRO, url)
+    prefix = "value.converter."
+    converter.configure(
+        {k.removeprefix(prefix): v for k, v in config.items() if k.startswith(prefix)},
+        is_key=False,
+    )
+
+    def value(n: int) -> bytes:
+        data = converter.from_connect(_AVRO_TOPIC, _RECORD, Struct(_RECORD, **_record(n)))
+        assert data is not None
+        return data
+
+    return value
 
 
 def text_line(n: int) -> str:
@@ -98,6 +155,9 @@ def _member(name: str, kind: str) -> dict[str, object]:
     return {"type": kind, "optional": False, "field": name}
 
 
+_RECORD = struct_schema(
+    ("id", INT64), ("name", TEXT), ("amount", INT32), ("note", TEXT), name="bench.Record"
+)
 _SCHEMA = {
     "type": "struct",
     "fields": [

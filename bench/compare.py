@@ -20,7 +20,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,11 +29,24 @@ from typing import Protocol
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING, TOPICS, SinkCase, text_line
+from bench.cases import (
+    AVRO_CASES,
+    AVRO_JARS,
+    SINK,
+    SINKS,
+    SOURCE,
+    SOURCES,
+    STRING,
+    SinkCase,
+    text_line,
+    topics,
+    with_registry,
+)
 from bench.measure import Progress, Watermark, create, delete, pss_mb, request, running_tasks, wait
 from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.support.apache import ApacheConnect
+from tests.support.registry import ApicurioRegistry
 
 #: Unit, and whether more is better, by the name under which a case stands in the table.
 CASES = {
@@ -65,6 +78,8 @@ class Bench:
     bootstrap_servers: str
     directory: Path
     records: int
+    #: Where a schema registry speaks Apicurio's API; None if no case needs one.
+    registry_url: str | None = None
     results: dict[str, dict[str, list[float]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
@@ -88,7 +103,7 @@ class Bench:
                 "linger.ms": 20,
             }
         )
-        for topic, value in TOPICS.items():
+        for topic, value in topics(self.registry_url).items():
             self.topic(topic)
             for n in range(self.records):
                 producer.produce(topic, value(n))
@@ -106,7 +121,8 @@ def measure_source(bench: Bench, peer: Peer, changes: Mapping[str, str]) -> floa
     name = f"bench-source-{uuid.uuid4().hex[:6]}"
     bench.topic(name)
     watermark = Watermark(bench.bootstrap_servers, name)
-    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": name, **changes}
+    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": name}
+    config |= with_registry(changes, bench.registry_url)
     create(peer.url, name, config)
     try:
         return Progress(bench.records, watermark).rate()
@@ -119,11 +135,15 @@ def measure_sink(bench: Bench, peer: Peer, case: SinkCase, size: int) -> float:
     """Have a sink write a topic to a file; return the records a second that arrive there."""
     name = f"bench-sink-{uuid.uuid4().hex[:6]}"
     file = bench.directory / name
-    config = {"connector.class": SINK, "file": str(file), "topics": case.topic, **case.config}
+    config = {"connector.class": SINK, "file": str(file), "topics": case.topic}
+    config |= with_registry(case.config, bench.registry_url)
     create(peer.url, name, config)
     try:
         written = Progress(size, lambda: file.stat().st_size if file.exists() else 0)
-        return written.rate() * bench.records / size
+        rate = written.rate() * bench.records / size
+        if (found := file.stat().st_size) != size:
+            raise ValueError(f"{name} wrote {found} bytes, expected {size}")
+        return rate
     finally:
         delete(peer.url, name)
         file.unlink(missing_ok=True)
@@ -173,7 +193,12 @@ def started(bench: Bench, worker: str) -> Generator[tuple[Peer, float]]:
     peer: Peer = (
         WorkerProcess(bench.directory, f"isthmus-{run}", properties)
         if worker == "isthmus"
-        else ApacheConnect(bench.directory / f"apache-{run}", bench.bootstrap_servers, properties)
+        else ApacheConnect(
+            bench.directory / f"apache-{run}",
+            bench.bootstrap_servers,
+            properties,
+            libraries=() if bench.registry_url is None else (AVRO_JARS,),
+        )
     )
     began = time.monotonic()
     peer.start()
@@ -230,6 +255,20 @@ def _figure(value: float, unit: str) -> str:
     return f"{value / 1000:,.0f} k {unit}" if unit == "records/s" else f"{value:,.1f} {unit}"
 
 
+@contextmanager
+def registry_for(cases: set[str], directory: Path) -> Generator[str | None]:
+    """Start a schema registry if a case needs one; yields where it speaks Apicurio's API."""
+    if not cases & AVRO_CASES:
+        yield None
+        return
+    registry = ApicurioRegistry(directory)
+    with ExitStack() as stack:
+        stack.callback(registry.stop)
+        registry.start()
+        # Apicurio's converters of 2.6, the newest to be had, speak the second version of its API.
+        yield f"{registry.address}/apis/registry/v2"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
@@ -243,8 +282,9 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-bench-") as directory,
         EmbeddedKafka(Path(directory) / "kafka") as kafka,
+        registry_for(chosen, Path(directory)) as registry,
     ):
-        bench = Bench(kafka.bootstrap_servers, Path(directory), options.records)
+        bench = Bench(kafka.bootstrap_servers, Path(directory), options.records, registry)
         print(f"Preparing {options.records:,} records …", flush=True)
         bench.prepare()
         for number in range(options.rounds):

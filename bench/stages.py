@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING
-from bench.compare import Bench
+from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING, with_registry
+from bench.compare import Bench, registry_for
 from isthmus.connectors.file_sink import FileStreamSinkTask
 from isthmus.connectors.file_source import FileStreamSourceTask
 from isthmus.embedded.kafka import EmbeddedKafka
@@ -97,7 +97,8 @@ def run_source(bench: Bench, changes: Mapping[str, str]) -> tuple[Clock, float]:
     """Read the file into a new topic; return what took how long, and all of it, in seconds."""
     topic = f"stages-{uuid.uuid4().hex[:8]}"
     bench.topic(topic)
-    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": topic, **changes}
+    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": topic}
+    config |= with_registry(changes, bench.registry_url)
     clock = Clock()
     with clocks(clock, _SOURCE_STAGES):
         task = _task(bench, topic, config, SourceRunner)
@@ -117,7 +118,8 @@ def run_sink(bench: Bench, name: str) -> tuple[Clock, float]:
     """Write a topic to a file; return what took how long, and all of it, in seconds."""
     case, group = SINKS[name], f"stages-{uuid.uuid4().hex[:8]}"
     file = bench.directory / group
-    config = {"connector.class": SINK, "file": str(file), "topics": case.topic, **case.config}
+    config = {"connector.class": SINK, "file": str(file), "topics": case.topic}
+    config |= with_registry(case.config, bench.registry_url)
     clock = Clock()
     size = case.size(bench.records)
     with clocks(clock, _SINK_STAGES), _task(bench, group, config, SinkRunner) as task:
@@ -149,16 +151,18 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=300_000)
     parser.add_argument("--cases", default="", help="parts of the names of cases, by semicolon")
     options = parser.parse_args()
+    parts = options.cases.split(";")
+    chosen = [name for name in [*SOURCES, *SINKS] if any(part in name for part in parts)]
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-stages-") as directory,
         EmbeddedKafka(Path(directory) / "kafka") as kafka,
+        registry_for(set(chosen), Path(directory)) as registry,
     ):
-        bench = Bench(kafka.bootstrap_servers, Path(directory), options.records)
+        bench = Bench(kafka.bootstrap_servers, Path(directory), options.records, registry)
         bench.prepare()
-        for name in [*SOURCES, *SINKS]:
-            if any(part in name for part in options.cases.split(";")):
-                run = run_source(bench, SOURCES[name]) if name in SOURCES else run_sink(bench, name)
-                report(name, *run, records=options.records)
+        for name in chosen:
+            run = run_source(bench, SOURCES[name]) if name in SOURCES else run_sink(bench, name)
+            report(name, *run, records=options.records)
     return 0
 
 

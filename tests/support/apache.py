@@ -60,6 +60,7 @@ class ApacheConnect:
         port: int | None = None,
         *,
         jvm_options: Sequence[str] = AS_SHIPPED,
+        libraries: Sequence[Path] = (),
     ) -> None:
         """Prepare, start nothing.
 
@@ -69,12 +70,14 @@ class ApacheConnect:
             properties: Worker settings on top of those that it needs.
             port: Where it serves REST; None for a free one.
             jvm_options: `QUICK_START` in tests; what is measured keeps the default.
+            libraries: Lists of jars on its class path beside its own.
         """
         self.port = free_port() if port is None else port
         self.properties = worker_properties(bootstrap_servers, self.port, properties or {})
         self.log = directory / "connect.log"
         self._directory = directory
         self._jvm_options = jvm_options
+        self._lists = (_JARS, *libraries)
         self._process: ServerProcess | None = None
         self._http = urllib3.PoolManager(retries=False)
 
@@ -122,7 +125,7 @@ class ApacheConnect:
         logging.write_text(_LOGGING, encoding="ascii")
         command = [str(find_java()), *self._jvm_options]
         command += [f"-Dlog4j2.configurationFile={logging}", f"-Dconnect.log={self.log}"]
-        command += ["-cp", class_path(read_list(_JARS))]
+        command += ["-cp", class_path([jar for one in self._lists for jar in read_list(one)])]
         command += ["org.apache.kafka.connect.cli.ConnectDistributed", str(settings)]
         output = self._directory / "connect.out"
         self._process = ServerProcess("Apache's worker", command, output)
