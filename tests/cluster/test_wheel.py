@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,21 @@ from tests.support.cluster import Cluster
 from tests.support.pip import pip
 
 ROOT = Path(__file__).parents[2]
+
+
+#: A converter that needs files beside the code, those of `google.type`.
+_WRITE_PROTOBUF = """
+from datetime import date
+from isthmus.api.logical import DATE
+from isthmus.api.schema import struct_schema
+from isthmus.api.struct import Struct
+from isthmus.converters.registry.protobuf import ProtobufConverter
+
+converter = ProtobufConverter()
+converter.configure({"schema.registry.url": "mock://wheel"}, is_key=False)
+schema = struct_schema(("day", DATE))
+print(converter.from_connect("t", schema, Struct(schema, day=date(1969, 12, 31))).hex())
+"""
 
 
 def run(command: Path, *arguments: str) -> tuple[int, str]:
@@ -35,6 +51,17 @@ def test_the_wheel_brings_worker_and_quickstart(cluster: Cluster, tmp_path: Path
     commands = tmp_path / "venv" / "bin"
 
     pip(commands / "python", "install", str(wheel))
+
+    package = ROOT / "src" / "isthmus"
+    sources = {
+        f"isthmus/{path.relative_to(package)}"
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        assert sources - set(archive.namelist()) == set()
+    code, text = run(commands / "python", "-c", _WRITE_PROTOBUF)
+    assert (code, text) == (0, "0000000001000a0708b10f100c181f\n"), text
 
     code, text = run(commands / "isthmus", "--version")
     assert code == 0

@@ -68,6 +68,11 @@ class PluginDescriptor:
         pruned = {name.removesuffix(suffix) for suffix in _SUFFIXES[self.kind]}
         return frozenset({name, *pruned} - {""})
 
+    @property
+    def implementation(self) -> tuple[str, str, tuple[Any, ...]]:
+        """What two names have in common that stand for one and the same class of ours."""
+        return self.location, self.python_class, self.arguments
+
     def is_called(self, name: str) -> bool:
         """Return whether `name` is this plugin's full name, in Java's or Python's spelling."""
         return name in {self.class_name, self.python_class, self.python_class.replace(":", ".")}

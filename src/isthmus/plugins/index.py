@@ -5,6 +5,9 @@ A name may be any of
     org.apache.kafka.connect.file.FileStreamSourceConnector     the name in the list
     isthmus.connectors.file_source:FileStreamSourceConnector    Python's, also with a dot
     FileStreamSourceConnector, FileStreamSource                 aliases, if only one plugin has it
+
+Two names of one class, such as the two that replace the AvroConverters of Confluent and Apicurio,
+share an alias without harm.
 """
 
 import logging
@@ -104,9 +107,12 @@ class PluginIndex:
         if full := self.called(kinds, name):
             return full
         by_alias = [descriptor for descriptor in self.of(kinds) if name in descriptor.aliases]
-        if len({descriptor.class_name for descriptor in by_alias}) > 1:
+        names = {descriptor.class_name for descriptor in by_alias}
+        if len(names) <= 1:
+            return by_alias
+        if len({descriptor.implementation for descriptor in by_alias}) > 1:
             raise _ambiguous(kinds, name, by_alias)
-        return by_alias
+        return self.called(kinds, max(names))
 
     def matching(self, wanted: Wanted) -> PluginDescriptor | None:
         """Return the newest version that is wanted, None if the index has no such plugin.

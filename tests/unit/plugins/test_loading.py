@@ -36,7 +36,10 @@ class ReversingConverter(Converter):
 
 
 def listed(class_name: str, kind: PluginKind = PluginKind.SOURCE) -> PluginDescriptor:
-    return PluginDescriptor(class_name=class_name, kind=kind, python_class="a.b:C", version="1.0")
+    python_class = ":".join(class_name.rsplit(".", 1))
+    return PluginDescriptor(
+        class_name=class_name, kind=kind, python_class=python_class, version="1.0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,19 @@ def test_an_alias_of_two_plugins_is_refused_with_both_and_full_names_still_work(
     assert "name='a.CsvSourceConnector'" in str(caught.value)
     assert "name='b.CsvSourceConnector'" in str(caught.value)
     assert plugins.find(CONNECTORS, "b.CsvSourceConnector").class_name == "b.CsvSourceConnector"
+
+
+@pytest.mark.parametrize("name", ["Avro", "AvroConverter", "Protobuf", "ProtobufConverter"])
+def test_an_alias_that_two_names_of_one_class_share_means_that_class(name: str) -> None:
+    plugins = Plugins(BUILT_IN)
+
+    found = plugins.find(PluginKind.CONVERTER, name)
+
+    assert found.class_name.startswith("io.confluent.connect.")
+    apicurios = plugins.find(
+        PluginKind.CONVERTER, f"io.apicurio.registry.utils.converter.{found.simple_name}"
+    )
+    assert apicurios.python_class == found.python_class
 
 
 @pytest.mark.parametrize("separator", [":", "."])
