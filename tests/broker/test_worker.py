@@ -347,7 +347,7 @@ async def test_tasks_that_hang_are_killed_together_after_the_graceful_time(
     begin = time.monotonic()
     await worker.stop_tasks(hanging)
 
-    assert 1.0 <= time.monotonic() - begin < 2.0
+    assert 1.0 <= time.monotonic() - begin < 2.9
     assert [listener.of(task)[-1] for task in hanging] == [State.UNASSIGNED] * 3
 
 

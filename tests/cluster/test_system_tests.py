@@ -23,6 +23,9 @@ from tests.support.system_worker import SystemWorker
 
 TASKS = 3
 TOOLS = "org.apache.kafka.connect.tools"
+#: A consumer that joins and leaves at once can stay a member at the broker, with its partitions,
+#: for the session timeout of the consumer protocol, which is the broker's: 45 s.
+SILENCE = 90.0
 STARTED_WORK = "Starting connectors and tasks using config offset"
 
 #: As their template renders it: blanks around `=`, empty lines, and values in upper case.
@@ -125,7 +128,7 @@ def repeated(counts: Counter[int]) -> list[int]:
 
 
 # Four starts of a worker, and the seconds that its work takes to find its place each time.
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("number", "protocol", "group_protocol"),
     [
@@ -153,15 +156,14 @@ def test_no_number_is_lost_when_workers_are_bounced(
     expect("both to run", lambda: is_running(first, source) and is_running(first, sink))
 
     for worker in workers:
-        seen = len(printed(workers, sink))
-        expect("numbers to arrive", lambda seen=seen: len(printed(workers, sink)) > seen + 500)
+        expect_numbers(workers, sink, 500)
         worker.stop(number)
         worker.start(STARTED_WORK)
     expect("both to run", lambda: is_running(first, source) and is_running(first, sink), 60)
     seen = highest(workers, sink)
-    expect("more numbers", lambda: min(highest(workers, sink)) > max(seen) + 50)
+    expect("more", lambda: min(highest(workers, sink)) > max(seen) + 50, SILENCE)
     first.request("DELETE", f"/connectors/{source}")
-    expect("the last numbers", lambda: highest(workers, sink) == highest(workers, source), 60)
+    expect("the last numbers", lambda: highest(workers, sink) == highest(workers, source), SILENCE)
     first.request("DELETE", f"/connectors/{sink}")
     for worker in workers:
         worker.stop(signal.SIGTERM)
@@ -174,6 +176,18 @@ def test_no_number_is_lost_when_workers_are_bounced(
         assert 100 < max(taken) <= max(sent)
         if number is signal.SIGTERM:
             assert (repeated(sent), repeated(taken)) == ([], [])
+
+
+def expect_numbers(workers: Sequence[SystemWorker], name: str, more: int) -> None:
+    """Wait until the connector has printed so many numbers more; say where it stands if not."""
+    seen = len(printed(workers, name))
+    try:
+        expect("numbers", lambda: len(printed(workers, name)) > seen + more, SILENCE)
+    except AssertionError as error:
+        states = workers[0].request("GET", f"/connectors/{name}/status")
+        came = len(printed(workers, name)) - seen
+        logs = [worker.log.read_text().splitlines()[-20:] for worker in workers]
+        raise AssertionError(f"{came} numbers came; {states}; {logs}") from error
 
 
 def create(worker: SystemWorker, name: str, kind: str, **more: object) -> None:

@@ -10,6 +10,7 @@ Config = Mapping[str, str | None]
 Resolve = Callable[[Config], Config]
 
 
+@dataclass(slots=True)
 class AppliedConfig:
     """A connector's config as of one commit of its task configs. For the event loop only.
 
@@ -17,9 +18,8 @@ class AppliedConfig:
     value behind the same `${…}` is thus a difference. Java: AppliedConnectorConfig.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self._resolved: Config | None = None
+    config: Config
+    _resolved: Config | None = field(default=None, init=False, repr=False, compare=False)
 
     def resolved(self, resolve: Resolve) -> Config:
         """Return the config with its variables as of the first call."""
