@@ -27,10 +27,11 @@ from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.logical import LOGICAL_NAMES
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
+from isthmus.api.struct import Struct
 from isthmus.converters import json_text
 from isthmus.converters.json_read import DigitsNeeded, Reader, reader
 from isthmus.converters.json_schema import schema_from_json, schema_to_json
-from isthmus.converters.json_write import Writer, WriterOptions, writer
+from isthmus.converters.json_write import RowsWriter, Writer, WriterOptions, rows_writer, writer
 from isthmus.converters.options import converter_config, with_type
 
 _ENABLE: Final = "schemas.enable"
@@ -49,6 +50,7 @@ _NO_ENVELOPE: Final = (
     " in your converter configuration."
 )
 _ONLY_STRINGS: Final = {str}
+_ONLY_STRUCTS: Final = {Struct}
 
 
 class _Form(NamedTuple):
@@ -58,6 +60,9 @@ class _Form(NamedTuple):
     write: Writer
     after: bytes
     is_string: bool
+    #: For structs without objects or arrays in them: how many are written at once.
+    write_rows: RowsWriter | None
+    first_key: str
 
 
 class _Source(NamedTuple):
@@ -123,15 +128,24 @@ class JsonConverter(Converter, HeaderConverter):
             written = json_text.write_strings(list(values), before, after)
             if written is not None:
                 return cast("list[bytes | None]", written)
+        if form.write_rows is not None and _are_all_of(schema, values):
+            try:
+                rows = form.write_rows(values)
+                written = json_text.write_objects(rows, form.first_key, before, after)
+                return cast("list[bytes | None]", written)
+            except ValueError:
+                pass  # half of a surrogate pair somewhere
         return [before + _written(form, value) + after for value in values]
 
     def _make_form(self, schema: Schema | None) -> _Form:
         write = writer(schema, self._options)
+        rows = None if schema is None else rows_writer(schema, self._options)
+        first = schema.fields[0].name if schema is not None and schema.fields else ""
         if not self._schemas_enabled:
-            return _Form(b"", write, b"", _is_string(schema))
+            return _Form(b"", write, b"", _is_string(schema), rows, first)
         described = None if schema is None else schema_to_json(schema, self._options)
         before = _SCHEMA + json_text.write(described) + _PAYLOAD
-        return _Form(before, write, b"}", _is_string(schema))
+        return _Form(before, write, b"}", _is_string(schema), rows, first)
 
     def to_connect(self, topic: str, data: bytes | None) -> SchemaAndValue:
         if data is None:
@@ -239,6 +253,15 @@ class JsonConverter(Converter, HeaderConverter):
 
     def to_connect_header(self, topic: str, key: str, data: bytes | None) -> SchemaAndValue:
         return self.to_connect(topic, data)
+
+
+def _are_all_of(schema: Schema, values: Sequence[Any]) -> bool:
+    """Return whether all values are structs of just this schema."""
+    return (
+        bool(values)
+        and set(map(type, values)) == _ONLY_STRUCTS
+        and (all(value.schema is schema for value in values))
+    )
 
 
 def _is_string(schema: Schema | None) -> bool:

@@ -168,6 +168,30 @@ def write_strings(values: Sequence[str], before: bytes, after: bytes) -> list[by
     return (before + cut + after).split(b"\n")
 
 
+def write_objects(
+    objects: Sequence[Mapping[str, Any]], first: str, before: bytes, after: bytes
+) -> list[bytes]:
+    """Return each object as JSON between two other texts.
+
+    All begin with the key `first`, and none has an object or array in it. They are written in one
+    call and cut where `},{"first":` stands: behind a `},{` within a string no quote can follow but
+    the string's own end, which no key follows.
+
+    Raises:
+        ValueError: A value is of a type that has no JSON, or half of a surrogate pair.
+    """
+    try:
+        text = orjson.dumps(objects, default=_fragment)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from None
+    if (_BACKSLASH in text and _CONTROL.search(text)) or not _is_within_bmp(text):
+        text = _escaped(text)
+    key = orjson.dumps(first)
+    # No JSON has a raw line end in it.
+    cut = text[1:-1].replace(b"},{%b:" % key, b"}%b\n%b{%b:" % (after, before, key))
+    return (before + cut + after).split(b"\n")
+
+
 def _is_within_bmp(text: bytes) -> bool:
     """Return whether there is none of the bytes that begin a character beyond."""
     return text.isascii() or not (

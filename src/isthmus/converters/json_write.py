@@ -7,7 +7,7 @@ else an array of pairs.
 
 import math
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
@@ -16,6 +16,7 @@ from isthmus.api.java_text import java_class, java_double, java_float
 from isthmus.api.logical import (
     DATE_NAME,
     DECIMAL_NAME,
+    LOGICAL_NAMES,
     TIME_NAME,
     TIMESTAMP_NAME,
     date_to_days,
@@ -28,6 +29,8 @@ from isthmus.api.struct import Struct
 from isthmus.converters.json_text import Literal
 
 Writer: TypeAlias = Callable[[Any], Any]
+#: Structs of one schema → JSON objects with the schema's members in its order.
+RowsWriter: TypeAlias = Callable[[Sequence[Struct]], list[dict[str, Any]]]
 
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 #: Types of which orjson's text is Jackson's text.
@@ -267,6 +270,66 @@ def _struct_writer(schema: Schema, options: WriterOptions) -> Writer:
         }
 
     return write
+
+
+def rows_writer(schema: Schema, options: WriterOptions) -> RowsWriter | None:
+    """Return the function that turns many structs into JSON objects, column by column.
+
+    None for a schema with members that are objects or arrays, and for what is no struct. A column
+    of values that are their own JSON is looked at once, and not value by value.
+    """
+    if schema.type is not Type.STRUCT or not schema.fields or options.special is not None:
+        return None
+    if schema.fields[0].name.startswith(_AFTER_STRINGS):
+        return None
+    if not all(field.schema.type.is_primitive for field in schema.fields):
+        return None
+    names = [field.name for field in schema.fields]
+    columns = [_column_writer(field.schema, options) for field in schema.fields]
+
+    def write(values: Sequence[Struct]) -> list[dict[str, Any]]:
+        found = zip(*[value.values for value in values], strict=True)
+        written = [column(entries) for column, entries in zip(columns, found, strict=True)]
+        return [dict(zip(names, row, strict=True)) for row in zip(*written, strict=True)]
+
+    return write
+
+
+def _column_writer(schema: Schema, options: WriterOptions) -> Callable[[Sequence[Any]], Any]:
+    write = writer(schema, options)
+    plain = _PLAIN_CLASSES.get(schema.type)
+    if plain is None or schema.name in LOGICAL_NAMES:
+        return lambda column: [write(value) for value in column]
+    as_they_are = {frozenset({plain})}
+    if schema.optional and not (options.replace_null and schema.default is not None):
+        as_they_are.add(frozenset({plain, type(None)}))
+    bits = _BITS.get(schema.type)
+
+    def write_column(column: Sequence[Any]) -> Sequence[Any]:
+        kinds = frozenset(map(type, column))
+        if kinds in as_they_are and (bits is None or _fits(column, bits)):
+            return column
+        return [write(value) for value in column]
+
+    return write_column
+
+
+def _fits(column: Sequence[int | None], bits: int) -> bool:
+    numbers = [number for number in column if number is not None] if None in column else column
+    half = 1 << (bits - 1)
+    return -half <= min(cast("Sequence[int]", numbers)) and (
+        max(cast("Sequence[int]", numbers)) < half
+    )
+
+
+#: What follows a string in an object. A first key that begins so could be taken for it, behind a
+#: string that ends in `},{`: see json_text.write_objects.
+_AFTER_STRINGS: Final = (",", "}")
+_PLAIN_CLASSES: Final[Mapping[Type, type]] = {
+    **dict.fromkeys(_BITS, int),
+    Type.STRING: str,
+    Type.BOOLEAN: bool,
+}
 
 
 def _decimal_writer(schema: Schema, options: WriterOptions) -> Writer:
