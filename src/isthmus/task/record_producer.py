@@ -210,6 +210,6 @@ def _explained(error: KafkaError) -> str:
     if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
         return (
             f"{error.str()}; raise producer.override.max.request.size of the connector, and"
-            " max.message.bytes of the topic"
+            " max.message.bytes of the topic or message.max.bytes of the brokers"
         )
     return error.str()

@@ -71,8 +71,9 @@ class SubmittedRecords:
     def submit(self, polled: SourceBatch, sent: Sequence[SourceBatch]) -> Submission:
         """Note a polled batch before what became of it, `sent`, is given to the producer.
 
-        Its offset is that of the last record sent: those of records that were dropped or skipped
-        are not committed for themselves, as in Java.
+        Its offset is that of its last record, also if that one was dropped or skipped: there is
+        nothing to read again. Java's stays behind until a later record is sent, so that a source
+        of which all is filtered begins at its old offset after each restart.
 
         Raises:
             DataError: The source partition is not a map from strings to primitive values.
@@ -82,8 +83,8 @@ class SubmittedRecords:
         self.submitted += submission.rows
         if self._keep_batches:
             submission.batch = polled
-        if key is not _NO_PARTITION and sent and (offsets := sent[-1].source_offsets) is not None:
-            submission.offset = (offsets[len(sent[-1]) - 1],)
+        if key is not _NO_PARTITION and (offsets := polled.source_offsets) is not None:
+            submission.offset = (offsets[len(polled) - 1],)
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = deque()

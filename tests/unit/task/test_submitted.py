@@ -110,20 +110,34 @@ def test_an_offset_is_taken_once() -> None:
     assert producer.committable() == {}
 
 
-def test_the_offset_is_that_of_the_last_record_sent() -> None:
+def test_the_offset_is_that_of_the_last_record_though_it_was_dropped() -> None:
     producer = Producer()
+    submission = producer.submit("a", 1, 2, 3, sent=[1, 2])
 
-    acknowledge(producer.submit("a", 1, 2, 3, sent=[1, 2]), 2)
+    acknowledge(submission, 1)
+    assert producer.committable() == {}
+    acknowledge(submission, 1)
+
+    assert producer.committable() == {"a": 3}
+
+
+def test_the_offset_of_a_dropped_batch_waits_for_what_was_sent_before_it() -> None:
+    producer = Producer()
+    sent = producer.submit("a", 1)
+    producer.submit("a", 2, sent=[])
+
+    assert producer.committable() == {}
+    acknowledge(sent, 1)
 
     assert producer.committable() == {"a": 2}
 
 
-def test_a_batch_of_which_nothing_was_sent_has_no_offset_but_is_told() -> None:
+def test_a_batch_of_which_nothing_was_sent_has_an_offset_and_is_told() -> None:
     producer = Producer()
 
     producer.submit("a", 1, sent=[])
 
-    assert producer.committable() == {}
+    assert producer.committable() == {"a": 1}
     assert [batch.values for batch in producer.records.take_acknowledged()] == [[1]]
 
 
