@@ -12,13 +12,16 @@ from typing import Final, Protocol
 from isthmus.api.errors import ConnectError
 from isthmus.config.clients import (
     connector_admin_config,
+    fencing_producer_config,
     internal_admin_config,
     kafka_python_config,
+    task_transactional_id,
 )
 from isthmus.config.worker import Store, WorkerConfig
 from isthmus.herder.api import HerderServices
 from isthmus.herder.connectors import Connectors
 from isthmus.herder.errors import NotLeaderError
+from isthmus.herder.fencing import Fencing, Preflight
 from isthmus.herder.herder import Herder, Member
 from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
@@ -28,7 +31,10 @@ from isthmus.herder.offsets import Offsets
 from isthmus.herder.validation import Validation
 from isthmus.kafka.admin import TopicAdmin
 from isthmus.kafka.consumer_groups import ConsumerGroups
+from isthmus.kafka.fencing import fence_producers
+from isthmus.kafka.leader_writer import LeaderWriter
 from isthmus.kafka.topic_log import TopicLog
+from isthmus.logs import librdkafka_logger
 from isthmus.rest.config import RestConfig
 from isthmus.rest.server import RestServer
 from isthmus.storage.config_store import ConfigStore
@@ -40,6 +46,9 @@ from isthmus.worker.worker import Worker, WorkerListener
 log = logging.getLogger(__name__)
 
 _PORTION = 2.0
+
+#: Seconds for one round of fencing, as long as a request may take.
+_FENCING_TIMEOUT = 90.0
 
 _STORES: Final[tuple[Store, ...]] = ("config", "offset", "status")
 
@@ -64,6 +73,10 @@ class Mode(Protocol):
         """Return what a store stands on."""
         ...
 
+    def leader_writer(self) -> LeaderWriter | None:
+        """Return what only the leader writes the config topic with; None if any worker may."""
+        ...
+
     def make_member(
         self, herder: Herder, worker_id: str, loop: asyncio.AbstractEventLoop
     ) -> RunningMember:
@@ -81,7 +94,7 @@ class Connect:
         self._rest = RestServer(RestConfig.of(config))
         self._admin = TopicAdmin(internal_admin_config(config).settings)
         logs = {store: mode.topic_log(store, self._admin) for store in _STORES}
-        self._configs = ConfigStore(logs["config"])
+        self._configs = ConfigStore(logs["config"], leader_writer=mode.leader_writer())
         self._statuses = StatusStore(logs["status"])
         self._offsets = OffsetStore(logs["offset"])
         self._herder: Herder
@@ -176,11 +189,16 @@ class Connect:
             self._worker = Worker(config, listener, self._offsets, cluster_id, self._fork_server)
             return self._worker
 
+        exactly_once = config.exactly_once_source_support == "enabled"
+        preflight = Preflight(herder, self._type_of, self._fence) if exactly_once else None
         work = LocalWork(
-            make_worker, self._configs, self._statuses, worker_id, resolve, self._publish
+            make_worker, self._configs, self._statuses, worker_id, resolve, self._publish, preflight
         )
         herder.attach(work)
-        validation = Validation(self._worker, config, resolve)
+        validation = self._validation = Validation(self._worker, config, resolve)
+        self._fencing = Fencing(
+            herder, self._type_of, resolve, self._fence_producers, config.worker_sync_timeout
+        )
         self._connectors = Connectors(herder, validation)
         return self._mode.services(
             cluster_id,
@@ -190,7 +208,11 @@ class Connect:
             validation,
             Loggers(self._configs, self._worker.set_log_level),
             Metrics(herder, self._worker),
+            self._fencing,
         )
+
+    async def _type_of(self, connector: Mapping[str, str | None]) -> str:
+        return await self._validation.connector_type(connector)
 
     def _groups(self, connector: Mapping[str, str | None]) -> ConsumerGroups:
         client_id = f"connector-worker-adminclient-{connector.get('name')}"
@@ -213,7 +235,28 @@ class Connect:
         except NotLeaderError as error:
             if error.url is None:
                 raise
-            rules = self._herder.signature_rules()
-            algorithm = self._config.inter_worker_signature_algorithm
-            key = rules.key if rules is not None else None
+            key, algorithm = self._signing()
             await self._rest.client.put_task_configs(error.url, name, configs, key, algorithm)
+
+    async def _fence(self, name: str) -> None:
+        """Fence out earlier tasks of a connector if this worker leads, else ask the leader to."""
+        try:
+            await self._fencing.fence_zombies(name)
+        except NotLeaderError as error:
+            if error.url is None:
+                raise
+            await self._rest.client.fence_zombies(error.url, name, *self._signing())
+
+    def _signing(self) -> tuple[bytes | None, str]:
+        """Return the session key, None while the group needs none, and what to sign with."""
+        rules = self._herder.signature_rules()
+        key = rules.key if rules is not None else None
+        return key, self._config.inter_worker_signature_algorithm
+
+    async def _fence_producers(
+        self, name: str, connector: Mapping[str, str | None], tasks: int
+    ) -> None:
+        found = fencing_producer_config(self._config, connector, name).settings
+        settings = {**found, "logger": librdkafka_logger()}
+        ids = [task_transactional_id(self._config, name, task) for task in range(tasks)]
+        await asyncio.to_thread(fence_producers, settings, ids, _FENCING_TIMEOUT)

@@ -4,13 +4,19 @@ import asyncio
 from typing import Any
 
 from isthmus.cli.connect import RunningMember
-from isthmus.config.clients import ClientConfig, internal_log_configs, kafka_python_config
+from isthmus.config.clients import (
+    ClientConfig,
+    internal_log_configs,
+    kafka_python_config,
+    leader_producer_config,
+)
 from isthmus.config.worker import Store, WorkerConfig
 from isthmus.group.membership import GroupSettings
 from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.api import HerderServices
 from isthmus.herder.herder import Herder
 from isthmus.kafka.admin import TopicAdmin
+from isthmus.kafka.leader_writer import LeaderWriter
 from isthmus.kafka.topic_log import KafkaTopicLog
 from isthmus.logs import librdkafka_logger
 
@@ -53,6 +59,17 @@ class DistributedMode:
             _with_logger(clients.consumer),
             _with_logger(clients.producer),
         )
+
+    def leader_writer(self) -> LeaderWriter | None:
+        """Return what the leader writes the config topic with; None without exactly-once support.
+
+        A cluster that prepares for that support has it too, so that a leader that is not prepared
+        is never the only one who is not fenced out.
+        """
+        if self._config.exactly_once_source_support == "disabled":
+            return None
+        topic = self._config.internal_topic("config").name
+        return LeaderWriter(topic, _with_logger(leader_producer_config(self._config)))
 
     def make_member(
         self, herder: Herder, worker_id: str, loop: asyncio.AbstractEventLoop

@@ -9,6 +9,7 @@ from isthmus.group.alone import LoneMember
 from isthmus.herder.herder import Herder
 from isthmus.herder.standalone import StandaloneServices
 from isthmus.kafka.admin import TopicAdmin
+from isthmus.kafka.leader_writer import LeaderWriter
 from isthmus.kafka.topic_log import TopicLog
 from isthmus.storage.memory_log import MemoryLog
 from isthmus.storage.offset_file import OffsetFile
@@ -25,6 +26,10 @@ class StandaloneMode:
     def topic_log(self, store: Store, admin: TopicAdmin) -> TopicLog:
         """Return what the store stands on; no topic is needed."""
         return OffsetFile(self._offset_file) if store == "offset" else MemoryLog()
+
+    def leader_writer(self) -> LeaderWriter | None:
+        """Return None: nobody else writes."""
+        return None
 
     def make_member(
         self, herder: Herder, worker_id: str, loop: asyncio.AbstractEventLoop

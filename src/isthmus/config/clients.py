@@ -2,8 +2,9 @@
 
     source_producer_config, dlq_producer_config     a task's producers
     sink_consumer_config                            a sink task's consumer
-    connector_admin_config                          for topics of a connector
+    connector_admin_config, fencing_producer_config for topics and producers of a connector
     internal_log_configs, internal_admin_config     the worker's own
+    leader_producer_config                          the leader's, in transactions
     kafka_python_config                             the worker's membership of its group
 
 Each is built in layers, where a later one wins: Connect's own, the worker's `producer.*`,
@@ -92,6 +93,7 @@ _CONNECT_PRODUCER: Final[Mapping[str, str]] = {
     "enable.idempotence": "false",
     "max.in.flight.requests.per.connection": "1",
 }
+_IDEMPOTENT: Final[Mapping[str, str]] = {"enable.idempotence": "true"}
 _CONNECT_CONSUMER: Final[Mapping[str, str]] = {"auto.offset.reset": "earliest"}
 
 #: Properties of the worker that are those of its group membership, not of its other clients.
@@ -157,13 +159,17 @@ def source_producer_config(
     """
     props = _producer_props(worker, connector, f"connector-producer-{connector_name}-{task}")
     if transactional:
-        props |= {
-            "enable.idempotence": "true",
-            "transactional.id": f"{worker.group_id}-{connector_name}-{task}",
+        props |= _IDEMPOTENT | {
+            "transactional.id": task_transactional_id(worker, connector_name, task)
         }
         # librdkafka refuses a delivery that may outlast its transaction, and finds a limit itself.
         props.pop("delivery.timeout.ms")
     return translate(ClientKind.PRODUCER, props)
+
+
+def task_transactional_id(worker: WorkerConfig, connector_name: str, task: int) -> str:
+    """Return the transactional id of a source task, the same wherever it runs (KIP-618)."""
+    return f"{worker.group_id}-{connector_name}-{task}"
 
 
 def dlq_producer_config(
@@ -207,11 +213,24 @@ def connector_admin_config(
     Raises:
         ConfigError: A setting of the worker or connector cannot be used.
     """
-    props = {"client.id": client_id} | _own_client_props(worker, ClientKind.ADMIN)
-    admin = worker.with_prefix("admin.")
-    props |= {key: value for key, value in admin.items() if not key.startswith("listeners")}
-    props |= client_overrides(connector, ClientKind.ADMIN)
-    return translate(ClientKind.ADMIN, props)
+    return translate(ClientKind.ADMIN, _connector_admin_props(worker, connector, client_id))
+
+
+def fencing_producer_config(
+    worker: WorkerConfig, connector: ConnectorConfig, connector_name: str
+) -> ClientConfig:
+    """Return the settings of a producer that takes a transactional id from a connector's tasks.
+
+    It does what Java's admin client does, which librdkafka's cannot: the settings are those of the
+    connector's admin client. The transactional id is left to be added.
+
+    Raises:
+        ConfigError: A setting of the worker or connector cannot be used.
+    """
+    client_id = f"connector-worker-adminclient-{connector_name}"
+    return translate(
+        ClientKind.PRODUCER, _connector_admin_props(worker, connector, client_id) | _IDEMPOTENT
+    )
 
 
 def internal_admin_config(worker: WorkerConfig) -> ClientConfig:
@@ -250,6 +269,28 @@ def internal_log_configs(worker: WorkerConfig, store: Store) -> LogConfigs:
     consumer = translate(ClientKind.CONSUMER, consumer_props)
     consumer.settings["enable.partition.eof"] = True
     return LogConfigs(consumer, producer)
+
+
+def leader_producer_config(worker: WorkerConfig) -> ClientConfig:
+    """Return the settings of the producer with which a leader alone writes the config topic.
+
+    All leaders of the group have one transactional id, so that the newest fences out those before
+    (KIP-618).
+
+    Raises:
+        ConfigError: A property of the worker cannot be used.
+    """
+    props = {
+        "linger.ms": "0",
+        **_own_client_props(worker, ClientKind.PRODUCER),
+        **_CONNECT_PRODUCER,
+        **_IDEMPOTENT,
+        "client.id": f"{_internal_client_id(worker, _LOG_NAMES['config'])}-leader",
+        "transactional.id": f"connect-cluster-{worker.group_id}",
+    }
+    # librdkafka refuses a delivery that may outlast its transaction, and finds a limit itself.
+    props.pop("delivery.timeout.ms")
+    return translate(ClientKind.PRODUCER, props)
 
 
 def kafka_python_config(worker: WorkerConfig, client_id: str) -> dict[str, object]:
@@ -328,6 +369,18 @@ def _producer_props(
         **_CONNECT_PRODUCER,
         **worker.with_prefix("producer."),
         **client_overrides(connector, ClientKind.PRODUCER),
+    }
+
+
+def _connector_admin_props(
+    worker: WorkerConfig, connector: ConnectorConfig, client_id: str
+) -> dict[str, str]:
+    admin = worker.with_prefix("admin.")
+    return {
+        "client.id": client_id,
+        **_own_client_props(worker, ClientKind.ADMIN),
+        **{key: value for key, value in admin.items() if not key.startswith("listeners")},
+        **client_overrides(connector, ClientKind.ADMIN),
     }
 
 

@@ -6,7 +6,8 @@ import msgspec
 
 from isthmus.channel import ConnectorTaskId, TargetState
 from isthmus.herder.connectors import Connectors
-from isthmus.herder.errors import NotFoundError, RestError
+from isthmus.herder.errors import NotFoundError
+from isthmus.herder.fencing import Fencing
 from isthmus.herder.herder import Herder
 from isthmus.herder.loggers import Loggers
 from isthmus.herder.metrics import Metrics
@@ -46,8 +47,10 @@ class HerderServices:
         validation: Validation,
         loggers: Loggers,
         metrics: Metrics,
+        fencing: Fencing,
     ) -> None:
         self._metrics = metrics
+        self._fencing = fencing
         self.cluster_id = cluster_id
         self._herder = herder
         self._connectors = connectors
@@ -122,7 +125,7 @@ class HerderServices:
         await self._connectors.publish_task_configs(name, given)
 
     async def fence_zombies(self, name: str) -> None:
-        raise RestError(500, "This worker does not support exactly-once source connectors.")
+        await self._fencing.fence_zombies(name)
 
     async def restart_connector(self, name: str) -> None:
         await self._connectors.restart(name)

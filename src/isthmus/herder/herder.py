@@ -26,7 +26,7 @@ from isthmus.config.worker import WorkerConfig
 from isthmus.group.assignor import Work
 from isthmus.group.membership import Election
 from isthmus.group.protocol import Assignment, ConnectProtocol, WorkerState
-from isthmus.herder.errors import NotLeaderError, RestError
+from isthmus.herder.errors import ConflictError, NotLeaderError, RestError
 from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
 from isthmus.herder.metrics import Rebalances
@@ -40,6 +40,7 @@ from isthmus.herder.reconcile import (
     restart_plan,
     revoked_work,
 )
+from isthmus.herder.rounds import Rounds
 from isthmus.herder.signature import SignatureRules
 from isthmus.herder.stage import Stages
 from isthmus.herder.turns import Turns
@@ -81,6 +82,7 @@ class Herder:
         self.stages = Stages("awaiting startup")
         self.turns = Turns()
         self.rebalances = Rebalances()
+        self.fencing_rounds = Rounds()
         self.configs = configs
         self.statuses = statuses
         self.leader = leader
@@ -244,7 +246,12 @@ class Herder:
             except ConnectError as error:
                 log.error("A change in the config topic could not be acted on: %s", error)
             return True
-        if self.is_leader and self._protocol is ConnectProtocol.SESSIONED:
+        if not self.is_leader:
+            return False
+        if not self.configs.may_write:
+            await self.leader.claim_write_privileges()
+            return True
+        if self._protocol is ConnectProtocol.SESSIONED:
             return await self.leader.rotate_session_key_if_due()
         return False
 
@@ -307,6 +314,8 @@ class Herder:
         else:
             await self.work.stop(revoked_work(assignment))
             self._assignment = _merged(self._assignment, assignment)
+        if not self.is_leader:
+            await self.configs.relinquish_write_privileges()
         self._settled = True
         await self._resolve_rebalance()
         self.rebalances.ended()
@@ -324,6 +333,7 @@ class Herder:
         log.warning("This worker is out of the group; stopping %s", described(self.work.running))
         self._settled, self._assignment = False, None
         await self.work.stop_all()
+        await self.configs.relinquish_write_privileges()
 
     def _rejoin(self, reason: str) -> None:
         self._settled = False
@@ -439,6 +449,12 @@ class Herder:
         log.info("Task configs of connector %s updated", name)
         self._staged.reconfigured.add(name)
         self._staged.rebalance = True
+        self.fencing_rounds.fail(
+            name,
+            ConflictError(
+                "Failed to complete zombie fencing because a new set of task configs was generated"
+            ),
+        )
         self.turns.wake()
 
     def target_state_changed(self, name: str) -> None:

@@ -1,4 +1,7 @@
-"""What only the leader of the group does: share out work, make session keys, tidy up statuses."""
+"""What only the leader of the group does.
+
+It shares out work, keeps older leaders from writing, makes session keys and tidies up statuses.
+"""
 
 import asyncio
 import logging
@@ -31,6 +34,10 @@ _KEY_BYTES = {
 
 #: Seconds until the next try after a session key could not be written.
 _KEY_RETRY = 1.0
+
+#: How long the herder waits for the privilege to write before it looks for other things to do.
+_CLAIM_TIMEOUT = 2.0
+_CLAIM_RETRY = 0.25
 
 
 class Leadership:
@@ -71,6 +78,20 @@ class Leadership:
     def task_owner(self, task: ConnectorTaskId) -> str | None:
         """Return the URL of the worker that runs the task, None while nobody knows."""
         return self._owners.tasks.get(task)
+
+    async def claim_write_privileges(self) -> None:
+        """Fence out leaders before this one, so that the config topic has one writer (KIP-618)."""
+        try:
+            await self._configs.claim_write_privileges(_CLAIM_TIMEOUT)
+        except ConnectError as error:
+            log.warning(
+                "Unable to claim write privileges for config topic, next try in %.2f s: %s",
+                _CLAIM_RETRY,
+                error,
+            )
+            await asyncio.sleep(_CLAIM_RETRY)
+        else:
+            log.info("Claimed write privileges for config topic")
 
     async def rotate_session_key_if_due(self) -> bool:
         """Write a new session key if there is none that is good enough (KIP-507)."""

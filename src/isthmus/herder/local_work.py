@@ -35,6 +35,19 @@ class Publish(Protocol):
     def __call__(self, name: str, configs: Sequence[Mapping[str, str]]) -> Awaitable[None]: ...
 
 
+class Preflight(Protocol):
+    """What source tasks wait for with exactly-once support (KIP-618); see herder/fencing.py."""
+
+    async def is_for(self, connector: Config) -> bool: ...
+
+    @property
+    def fence(self) -> Callable[[str], Awaitable[None]]: ...
+
+    async def in_turn(self, action: Callable[[], Awaitable[None]]) -> None: ...
+
+    def verification(self, task: ConnectorTaskId) -> Callable[[], Awaitable[None]]: ...
+
+
 class LocalWork:
     """The connectors and tasks that this worker was told to run. For the event loop only.
 
@@ -50,7 +63,9 @@ class LocalWork:
         worker_id: str,
         resolve: Callable[[Config], dict[str, str | None]],
         publish: Publish,
+        preflight: Preflight | None = None,
     ) -> None:
+        """`preflight` is for exactly-once support; None without it."""
         self.running = Work()
         self.generation = -1
         self._worker = make_worker(self)
@@ -59,6 +74,9 @@ class LocalWork:
         self._worker_id = worker_id
         self._resolve = resolve
         self._publish = publish
+        self._preflight = preflight
+        #: Tasks that wait for their preflight, before they have a process.
+        self._in_preflight: dict[ConnectorTaskId, asyncio.Task[None]] = {}
         self._background: dict[str, asyncio.Task[None]] = {}
         self._asked_again: set[str] = set()
         #: Connectors that are being stopped to be started anew; set once that has happened.
@@ -88,6 +106,8 @@ class LocalWork:
         self.running -= stopping
         for name in stopping.connectors:
             self._cancel_background(name)
+        for task in stopping.tasks & self._in_preflight.keys():
+            self._in_preflight.pop(task).cancel()
         await asyncio.gather(
             self._worker.stop_connectors(sorted(stopping.connectors)),
             self._worker.stop_tasks(sorted(stopping.tasks)),
@@ -175,6 +195,32 @@ class LocalWork:
         await self._start_connector(name)
 
     async def _start_task(self, task: ConnectorTaskId) -> bool:
+        raw_connector = self._configs.snapshot().connector_config(task.connector)
+        if (
+            self._preflight is not None
+            and raw_connector is not None
+            and await self._preflight.is_for(raw_connector)
+        ):
+            going = asyncio.create_task(self._take_off(task, self._preflight), name=f"start {task}")
+            self._in_preflight[task] = going
+            return True
+        return await self._start_task_now(task)
+
+    async def _take_off(self, task: ConnectorTaskId, preflight: Preflight) -> None:
+        """Start a task once nothing before it can write; cancelled if it is to stop before that."""
+
+        async def start() -> None:
+            self._in_preflight.pop(task, None)
+            await self._start_task_now(task)
+
+        try:
+            await preflight.fence(task.connector)
+            await preflight.in_turn(start)
+        except Exception as error:  # noqa: BLE001  # the task's state is where a user looks for it
+            self._in_preflight.pop(task, None)
+            self._could_not_start(task, error)
+
+    async def _start_task_now(self, task: ConnectorTaskId) -> bool:
         state = self._configs.snapshot()
         raw_connector, raw = state.connector_config(task.connector), state.task_config(task)
         if raw_connector is None or raw is None:
@@ -186,9 +232,12 @@ class LocalWork:
             check_tasks_max(task.connector, connector_config, count, limit)
             return await self._worker.start_task(task, connector_config, config, target)
         except ConnectError as error:
-            log.error("Task %s could not be started: %s", task, error)
-            self.task_state(task, State.FAILED, str(error), None)
+            self._could_not_start(task, error)
             return False
+
+    def _could_not_start(self, task: ConnectorTaskId, error: Exception) -> None:
+        log.error("Task %s could not be started: %s", task, error)
+        self.task_state(task, State.FAILED, str(error), None)
 
     async def _reconfigure_until_done(self, name: str) -> None:
         delay = _FIRST_RETRY

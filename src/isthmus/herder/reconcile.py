@@ -186,3 +186,33 @@ def restart_plan(
 def deleted(known: Collection[str], state: ClusterState) -> list[str]:
     """Return the connectors that have a status and no config any more."""
     return sorted(name for name in known if not state.contains(name))
+
+
+@dataclass(frozen=True, slots=True)
+class FencingRound:
+    """What must happen before new tasks of an exactly-once source may write (KIP-618)."""
+
+    #: The producers of that many earlier tasks, from task 0 on, are to be fenced out.
+    producers: int
+    #: The number of tasks to write down, for the next time.
+    tasks: int
+    #: That of the task configs for which this was decided.
+    generation: int
+
+
+def fencing_round(state: ClusterState, name: str) -> FencingRound | None:
+    """Return what is to be done before the connector's newest tasks may write; None for nothing.
+
+    The number of tasks now is written down each time that task configs have been replaced. The
+    producers of as many tasks as were written down the time before are fenced out first, unless it
+    is one before and one now: the new task's own producer fences out the old one's.
+    """
+    if name not in state.pending_fencing:
+        return None
+    tasks, recorded = state.task_count(name), state.task_count_records.get(name)
+    needless = recorded is None or (recorded == 1 and tasks == 1)
+    return FencingRound(
+        producers=0 if needless else recorded or 0,
+        tasks=tasks,
+        generation=state.task_config_generation(name),
+    )

@@ -94,3 +94,7 @@ class ClusterState:
     def applied_config(self, name: str) -> AppliedConfig | None:
         """Return the connector's config as of the last commit of its task configs."""
         return self.applied.get(name)
+
+    def task_config_generation(self, name: str) -> int:
+        """Return how often the connector's task configs were replaced, -1 if it never had any."""
+        return self.task_config_generations.get(name, -1)

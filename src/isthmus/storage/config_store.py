@@ -2,7 +2,8 @@
 
 A record read becomes a change of the state and at most one event, in pure functions
 (`config_records.py`). A write is sent, acknowledged, and read back, so that whoever returns from
-it sees it in the snapshot. Java: KafkaConfigBackingStore.
+it sees it in the snapshot. With exactly-once sources what only the leader may write goes through a
+writer that a later leader fences out (KIP-618). Java: KafkaConfigBackingStore.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
+from isthmus.kafka.leader_writer import LeaderWriter, PrivilegedWriteError
 from isthmus.kafka.topic_log import LogRecord, TopicLog
 from isthmus.storage.cluster_state import ClusterState, SessionKey
 from isthmus.storage.config_records import (
@@ -33,17 +35,31 @@ log = logging.getLogger(__name__)
 
 #: Seconds for one operation in all. Java: READ_WRITE_TOTAL_TIMEOUT_MS.
 TOTAL_TIMEOUT = 30.0
+_FENCED = (
+    "Failed to write to config topic; this may be due to a transient error and the request can be"
+    " safely retried"
+)
 _ROOT_FAILURE = "Error writing root configuration to Kafka"
 
 Record = tuple[bytes, bytes | None]
 
 
 class ConfigStore:
-    """Reads and writes the config topic. For the event loop only, but `snapshot` for any thread."""
+    """Reads and writes the config topic. For the event loop only, but `snapshot` for any thread.
 
-    def __init__(self, topic_log: TopicLog, timeout: float = TOTAL_TIMEOUT) -> None:
+    Without a `leader_writer` any worker can write anything, and the herder alone sees to it that
+    only the leader does.
+    """
+
+    def __init__(
+        self,
+        topic_log: TopicLog,
+        timeout: float = TOTAL_TIMEOUT,
+        leader_writer: LeaderWriter | None = None,
+    ) -> None:
         self._log = topic_log
         self._timeout = timeout
+        self._leader_writer = leader_writer
         self._reader = ConfigReader()
         self._snapshot = ClusterState()
         self._listener: ConfigListener | None = None
@@ -55,23 +71,45 @@ class ConfigStore:
 
     async def stop(self) -> None:
         await self._log.stop()
+        if self._leader_writer is not None:
+            await self._leader_writer.stop()
+
+    @property
+    def may_write(self) -> bool:
+        """Whether what only the leader may write can be written, as far as this worker knows."""
+        return self._leader_writer is None or self._leader_writer.is_claimed
+
+    async def claim_write_privileges(self, timeout: float) -> None:
+        """Become the one who may write, and fence out who could before.
+
+        Raises:
+            ConnectError: That is not so after `timeout` seconds; it can be tried again.
+        """
+        if self._leader_writer is not None:
+            await self._leader_writer.claim(timeout)
+
+    async def relinquish_write_privileges(self) -> None:
+        """Give up what was claimed: another worker leads."""
+        if self._leader_writer is not None:
+            await self._leader_writer.relinquish()
 
     def snapshot(self) -> ClusterState:
         """Return what has been read so far."""
         return self._snapshot
 
-    async def refresh(self, timeout: float = TOTAL_TIMEOUT) -> None:
+    async def refresh(self, timeout: float | None = TOTAL_TIMEOUT) -> None:
         """Read to the present end of the topic.
 
         Raises:
-            ConnectError: That has taken more than `timeout` seconds, or cannot be done.
+            ConnectError: That has taken more than `timeout` seconds, of which None sets no limit,
+                or cannot be done.
         """
         try:
             async with asyncio.timeout(timeout):
                 await self._log.read_to_end()
         except TimeoutError as error:
             raise ConnectError(
-                f"The config topic could not be read to its end within {timeout:g} s"
+                f"The config topic could not be read to its end within {timeout or 0:g} s"
             ) from error
 
     def _read(self, records: Sequence[LogRecord]) -> None:
@@ -121,9 +159,9 @@ class ConfigStore:
         await self._write(commit, _ROOT_FAILURE, deadline=deadline)
 
     async def put_target_state(self, name: str, state: TargetState) -> None:
-        """Write what the connector is to be; not read back, since any worker may write it."""
+        """Write what the connector is to be; any worker may do so, so it is not read back."""
         records = [(_key("target-state", name), encode_target_state(state))]
-        await self._write(records, "Error writing target state to Kafka", read_back=False)
+        await self._write(records, "Error writing target state to Kafka", privileged=False)
 
     async def put_session_key(self, key: SessionKey) -> None:
         records = [(b"session-key", encode_session_key(key))]
@@ -141,20 +179,22 @@ class ConfigStore:
     async def put_logger_level(self, namespace: str, level: str) -> None:
         """Have every running worker set a level (KIP-976); not read back."""
         records = [(_key("logger-cluster", namespace), encode_logger_level(level))]
-        await self._write(records, "Error writing logger level to Kafka", read_back=False)
+        await self._write(records, "Error writing logger level to Kafka", privileged=False)
 
     async def _write(
         self,
         records: Sequence[Record],
         failure: str,
         *,
-        read_back: bool = True,
+        privileged: bool = True,
         deadline: float | None = None,
     ) -> None:
         """Write the records, or read to the end if there are none.
 
+        What only the leader may write, which is `privileged`, is read back as well.
+
         Raises:
-            ConnectError: With `failure` as its text, which is what clients of Java's get; the
+            ConnectError: With a text that clients of Java's get, `failure` in most cases; the
                 cause is logged. Whether the records were written is not known then.
         """
         if deadline is None:
@@ -163,10 +203,21 @@ class ConfigStore:
             async with asyncio.timeout_at(deadline):
                 if not records:
                     await self._log.read_to_end()
-                elif read_back:
+                elif not privileged:
+                    await self._log.send(records)
+                elif self._leader_writer is None:
                     await self._log.send_and_read(records)
                 else:
-                    await self._log.send(records)
+                    left = deadline - asyncio.get_running_loop().time()
+                    await self._leader_writer.write(records, left)
+                    await self._log.read_to_end()
+        except PrivilegedWriteError as error:
+            log.warning(
+                "%s: %s. If this worker still leads, it will claim the privilege to write anew",
+                failure,
+                error,
+            )
+            raise ConnectError(_FENCED) from error
         except (ConnectError, TimeoutError) as error:
             cause = str(error) or f"no answer within {self._timeout:g} s"
             log.error("%s: %s", failure, cause)

@@ -1,127 +1,16 @@
 """The herder's decisions in turn, over real stores in memory and a worker that only takes notes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
 import pytest
 
-from isthmus.channel import ConnectorTaskId, TargetState
-from isthmus.config.worker import WorkerConfig
-from isthmus.group.assignor import Work
-from isthmus.group.protocol import Assignment, ConnectProtocol
+from isthmus.api.errors import ConnectError
+from isthmus.channel import TargetState
+from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.errors import NotLeaderError, RestError
-from isthmus.herder.herder import Herder
-from isthmus.herder.leader import Leadership
-from isthmus.storage.config_store import ConfigStore
-from isthmus.storage.status_store import StatusStore
-from tests.support.memory_log import MemoryLog
-
-SETTINGS = {
-    "bootstrap.servers": "localhost:9092",
-    "group.id": "g",
-    "key.converter": "k",
-    "value.converter": "v",
-    "config.storage.topic": "c",
-    "offset.storage.topic": "o",
-    "status.storage.topic": "s",
-}
-URL = "http://me:8083/"
-TASK = ConnectorTaskId("c", 0)
-
-
-@dataclass
-class NotedWork:
-    """Stands in for LocalWork: what it is told to do goes on a list."""
-
-    running: Work = field(default_factory=Work)
-    generation: int = -1
-    notes: list[str] = field(default_factory=list[str])
-
-    async def start(self, work: Work) -> None:
-        self.notes += [f"start {item}" for item in _items(work - self.running)]
-        self.running |= work
-
-    async def stop(self, work: Work) -> None:
-        self.notes += [f"stop {item}" for item in _items(work & self.running)]
-        self.running -= work
-
-    async def stop_all(self) -> None:
-        await self.stop(self.running)
-
-    async def restart_connector(self, name: str) -> None:
-        self.notes.append(f"restart {name}")
-
-    async def change_state(self, name: str) -> None:
-        self.notes.append(f"change {name}")
-
-
-def _items(work: Work) -> list[str]:
-    return [*sorted(work.connectors), *(str(task) for task in sorted(work.tasks))]
-
-
-@dataclass
-class NotedMember:
-    """Stands in for the group member."""
-
-    rejoins: list[str] = field(default_factory=list[str])
-    left: list[str] = field(default_factory=list[str])
-
-    def request_rejoin(self, reason: str) -> None:
-        self.rejoins.append(reason)
-
-    def leave_group(self, reason: str) -> None:
-        self.left.append(reason)
-
-
-@dataclass
-class Bench:
-    herder: Herder
-    work: NotedWork
-    member: NotedMember
-
-    async def join(self, assignment: Assignment, protocol: ConnectProtocol | None = None) -> None:
-        """Go through one rebalance."""
-        await self.herder.prepare_join()
-        await self.herder.joined(1, "me", protocol or ConnectProtocol.COMPATIBLE, assignment)
-
-    def assignment(self, **parts: object) -> Assignment:
-        """Return an assignment of this worker as leader, with the offset that it knows."""
-        offset = self.herder.configs.snapshot().offset
-        base = Assignment(error=0, leader="me", leader_url=URL, config_offset=offset)
-        return replace(base, **parts)  # pyright: ignore[reportArgumentType]
-
-    async def settle(self) -> None:
-        """Let the herder do all that it has to do now."""
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-    async def create(self, name: str = "c", tasks: int = 1) -> None:
-        await self.herder.configs.put_connector(name, {"name": name}, None)
-        await self.herder.configs.put_task_configs(name, [{"n": str(n)} for n in range(tasks)])
-
-
-def set_no_level(_namespace: str, _level: str) -> None:
-    pass
-
-
-@pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    config = WorkerConfig.from_properties(SETTINGS)
-    configs, statuses = ConfigStore(MemoryLog()), StatusStore(MemoryLog())
-    herder = Herder(
-        config, configs, statuses, Leadership(config, configs, statuses), URL, set_no_level
-    )
-    work, member = NotedWork(), NotedMember()
-    herder.attach(work)  # pyright: ignore[reportArgumentType]
-    herder.join(member)
-    await configs.start(herder)
-    await statuses.start()
-    running = asyncio.create_task(herder.run())
-    yield Bench(herder, work, member)
-    herder.halt()
-    await asyncio.wait_for(running, 5)
-    await statuses.stop()
+from isthmus.kafka.leader_writer import PrivilegedWriteError
+from tests.unit.herder.bench import TASK, Bench, make_bench
 
 
 async def test_assigned_work_starts_when_the_config_offsets_are_equal(bench: Bench) -> None:
@@ -271,3 +160,60 @@ async def test_work_can_be_stopped_after_the_herder_has_failed(bench: Bench) -> 
     await asyncio.wait_for(bench.herder.stop_work(), 5)
 
     assert bench.work.notes[-1] == "stop c"
+
+
+class NotedWriter:
+    """Stands in for the leader's transactional producer: keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.is_claimed = False
+        self.is_fenced = False
+        self.claims = 0
+        self.written: list[bytes] = []
+
+    async def claim(self, timeout: float) -> None:
+        self.is_claimed, self.is_fenced = True, False
+        self.claims += 1
+
+    async def relinquish(self) -> None:
+        self.is_claimed = False
+
+    async def write(self, records: Sequence[tuple[bytes, bytes | None]], timeout: float) -> None:
+        if self.is_fenced:
+            self.is_claimed = False
+            raise PrivilegedWriteError("fenced")
+        self.written += [key for key, _ in records]
+
+
+async def test_who_leads_claims_the_privilege_to_write_and_who_follows_gives_it_up() -> None:
+    writer = NotedWriter()
+    async with make_bench(leader_writer=writer) as bench:  # pyright: ignore[reportArgumentType]
+        await bench.join(bench.assignment(leader="other"))
+        await bench.settle()
+        assert not writer.is_claimed
+
+        await bench.join(bench.assignment())
+        await bench.settle()
+        await bench.join(bench.assignment())
+        await bench.settle()
+        assert (writer.is_claimed, writer.claims) == (True, 1)
+
+        await bench.join(bench.assignment(leader="other"))
+        assert not writer.is_claimed
+
+
+async def test_a_leader_that_was_fenced_out_fails_one_write_and_claims_anew() -> None:
+    writer = NotedWriter()
+    async with make_bench(leader_writer=writer) as bench:  # pyright: ignore[reportArgumentType]
+        await bench.join(bench.assignment())
+        await bench.settle()
+        writer.is_fenced = True
+
+        async def write() -> None:
+            await bench.herder.configs.put_task_count_record("c", 1)
+
+        with pytest.raises(ConnectError, match=r"Failed to write to config topic; this may be due"):
+            await bench.herder.request(write)
+        await bench.herder.request(write)
+
+        assert (writer.written, writer.claims) == ([b"tasks-fencing-c"], 2)
