@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import chain
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from typing import Any, Final
 
 from isthmus.api.schema import Schema, Type
@@ -26,7 +26,8 @@ _EPOCH: Final = date(1970, 1, 1)
 #: The types whose `str` is Java's text; bool, a subclass of int, is none.
 _PLAIN: Final = frozenset((str, int))
 _TEXT: Final = frozenset((str,))
-_MEMBERS: Final = methodcaller("values")
+_MEMBERS_OF_MAP: Final[Callable[[Any], Iterable[Any]]] = methodcaller("values")
+_MEMBERS_OF_STRUCT: Final[Callable[[Any], Iterable[Any]]] = attrgetter("values")
 _FLOAT32: Final = struct.Struct(">f")
 
 #: What errors call Python's types, in the words of those who know Java's.
@@ -73,30 +74,46 @@ def java_text(value: Any, schema: Schema | None = None) -> str:
 def java_texts(values: Sequence[Any], schema: Schema | None = None) -> list[str]:
     """Return `java_text` of each value, all of one schema.
 
-    Maps that all have the same keys, and only strings and integers in them, are laid out once and
-    filled in C. Measured with four members: 0.8 µs a map, else 2.9 µs.
+    Maps that all have the same keys and structs of one schema, with only strings and integers in
+    them, are laid out once and filled in C. Measured with four members: 0.8 µs a map, else 2.9 µs.
     """
-    layout = _common_layout(values)
-    if layout is None:
+    kinds = set(map(type, values))
+    layout, members = None, _MEMBERS_OF_MAP
+    if kinds == {dict}:
+        layout = _layout_of_maps(values)
+    elif kinds == {Struct}:
+        layout, members = _layout_of_structs(values), _MEMBERS_OF_STRUCT
+    if layout is None or not _are_plain(map(members, values)):
         return [java_text(value, schema) for value in values]
-    members: Iterable[tuple[Any, ...]] = map(tuple, map(_MEMBERS, values))
-    return [*map(layout.__mod__, members)]
+    rows: Iterable[tuple[Any, ...]] = map(tuple, map(members, values))
+    return [*map(layout.__mod__, rows)]
 
 
-def _common_layout(values: Sequence[Any]) -> str | None:
-    """Return how all these values are laid out, or None if they are not maps that look alike."""
-    if set(map(type, values)) != {dict}:
-        return None
+def _are_plain(rows: Iterable[Iterable[object]]) -> bool:
+    """Return whether the text of all members is that of `str`."""
+    return _PLAIN.issuperset(map(type, chain.from_iterable(rows)))
+
+
+def _layout_of_maps(values: Sequence[dict[Any, Any]]) -> str | None:
+    """Return how all these maps are laid out, or None if they do not look alike."""
     distinct: set[tuple[str, ...]] = set(map(tuple, values))
     keys, *others = distinct
     # A key of 1 is equal to one of True, and has another text.
     if others or not _TEXT.issuperset(map(type, keys)):
         return None
-    members: Iterable[object] = chain.from_iterable(map(_MEMBERS, values))
-    if not _PLAIN.issuperset(map(type, members)):
+    return f"{{{', '.join(map(_shown_member, keys))}}}"
+
+
+def _layout_of_structs(values: Sequence[Struct]) -> str | None:
+    """Return how all these structs are laid out, or None if they have different schemas."""
+    schema = values[0].schema
+    if any(value.schema is not schema for value in values):
         return None
-    shown = (key.replace("%", "%%") + "=%s" for key in keys)
-    return f"{{{', '.join(shown)}}}"
+    return f"Struct{{{','.join(_shown_member(field.name) for field in schema.fields)}}}"
+
+
+def _shown_member(name: str) -> str:
+    return name.replace("%", "%%") + "=%s"
 
 
 def java_double(value: float) -> str:

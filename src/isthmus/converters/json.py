@@ -29,7 +29,7 @@ from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
 from isthmus.api.struct import Struct
 from isthmus.converters import json_text
-from isthmus.converters.json_read import DigitsNeeded, Reader, reader
+from isthmus.converters.json_read import DigitsNeeded, Reader, RowsReader, reader, rows_reader
 from isthmus.converters.json_schema import schema_from_json, schema_to_json
 from isthmus.converters.json_write import RowsWriter, Writer, WriterOptions, rows_writer, writer
 from isthmus.converters.options import converter_config, with_type
@@ -71,6 +71,15 @@ class _Source(NamedTuple):
     schema: Schema | None
     read: Reader
     is_string: bool
+    #: For structs without objects or arrays in them: how many are read at once.
+    read_rows: RowsReader | None
+
+    def read_all(self, payloads: list[Any]) -> list[Any]:
+        """Return the value of each parsed payload."""
+        if self.is_string and set(map(type, payloads)) == _ONLY_STRINGS:
+            return payloads
+        rows = self.read_rows(payloads) if self.read_rows else None
+        return list(map(self.read, payloads)) if rows is None else rows
 
 
 class JsonConverter(Converter, HeaderConverter):
@@ -202,9 +211,7 @@ class JsonConverter(Converter, HeaderConverter):
                 found = self._payloads(data)
                 if found is not None:
                     source, payloads = found
-                    is_done = source.is_string and set(map(type, payloads)) == _ONLY_STRINGS
-                    values = payloads if is_done else list(map(source.read, payloads))
-                    return [Run(source.schema, values)]
+                    return [Run(source.schema, source.read_all(payloads))]
             except DigitsNeeded:
                 pass
         return super().to_connect_batch(topic, data)
@@ -244,7 +251,8 @@ class JsonConverter(Converter, HeaderConverter):
     def _make_source(self, described: Any) -> _Source:
         schema = schema_from_json(described, replace_null=self._replace_null)
         read = reader(schema, replace_null=self._replace_null)
-        return _Source(schema, read, _is_string(schema))
+        read_rows = rows_reader(schema, replace_null=self._replace_null)
+        return _Source(schema, read, _is_string(schema), read_rows)
 
     def from_connect_header(
         self, topic: str, key: str, schema: Schema | None, value: Any

@@ -10,9 +10,10 @@ digits raises `DigitsNeeded`; the caller then parses the text again, exactly.
 
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import repeat
 from typing import Any, Final, TypeAlias, cast
 
 from isthmus.api.errors import DataError
@@ -20,6 +21,7 @@ from isthmus.api.java_text import to_float32
 from isthmus.api.logical import (
     DATE_NAME,
     DECIMAL_NAME,
+    LOGICAL_NAMES,
     TIME_NAME,
     TIMESTAMP_NAME,
     date_from_days,
@@ -32,6 +34,8 @@ from isthmus.api.struct import Struct
 from isthmus.converters.json_text import wrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
+#: Parsed payloads → a struct of each; None if they must be read one by one.
+RowsReader: TypeAlias = Callable[[Sequence[Any]], list[Struct] | None]
 #: A schema, and what makes readers of those within it → its reader, None for the usual one.
 Special: TypeAlias = Callable[[Schema, Callable[[Schema | None], Reader]], Reader | None]
 
@@ -242,6 +246,66 @@ def _struct_reader(schema: Schema, options: _Options) -> Reader:
         return from_values(schema, [read_member(get(name)) for name, read_member in members])
 
     return read
+
+
+def rows_reader(schema: Schema | None, *, replace_null: bool) -> RowsReader | None:
+    """Return the function that reads many flat objects, column by column.
+
+    It takes objects which have just the schema's members, in its order, as those that write schemas
+    lay them out, and in which each value is of the JSON type that its schema asks for. None for a
+    schema whose members can be anything else than integers, strings and booleans.
+    """
+    if schema is None or schema.type is not Type.STRUCT or not schema.fields:
+        return None
+    fields = schema.fields
+    if any(f.schema.name in LOGICAL_NAMES or f.schema.type not in _PLAIN for f in fields):
+        return None
+    names = {tuple(f.name for f in fields)}
+    columns = [_column_check(f.schema, replace_null=replace_null) for f in fields]
+
+    def read(payloads: Sequence[Any]) -> list[Struct] | None:
+        if set(map(type, payloads)) != _ONLY_OBJECTS:
+            return None
+        keys: set[tuple[str, ...]] = set(map(tuple, payloads))
+        if keys != names:
+            return None
+        rows = [list(payload.values()) for payload in payloads]
+        found = zip(*rows, strict=True)
+        if not all(is_done(column) for is_done, column in zip(columns, found, strict=True)):
+            return None
+        return list(map(Struct.from_values, repeat(schema), rows))
+
+    return read
+
+
+def _column_check(schema: Schema, *, replace_null: bool) -> Callable[[Sequence[Any]], bool]:
+    """Return what tells whether all values of a column are what the reader would make of them."""
+    plain = _PLAIN[schema.type]
+    as_they_are = [{plain}]
+    if schema.optional and not (replace_null and schema.default is not None):
+        as_they_are += [{plain, type(None)}, {type(None)}]
+    bits = _BITS.get(schema.type)
+    half = None if bits is None else 1 << (bits - 1)
+
+    def is_done(column: Sequence[Any]) -> bool:
+        kinds = set(map(type, column))
+        if kinds not in as_they_are:
+            return False
+        if half is None or int not in kinds:
+            return True
+        numbers = [n for n in column if n is not None] if len(kinds) > 1 else column
+        return -half <= min(numbers) and max(numbers) < half
+
+    return is_done
+
+
+_ONLY_OBJECTS: Final = {dict}
+#: The types whose values JSON has as they are.
+_PLAIN: Final[Mapping[Type, type]] = {
+    **dict.fromkeys(_BITS, int),
+    Type.STRING: str,
+    Type.BOOLEAN: bool,
+}
 
 
 def _field_reader(field: Field, options: _Options) -> Reader:

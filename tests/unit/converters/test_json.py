@@ -31,6 +31,7 @@ from isthmus.api.schema import (
 )
 from isthmus.api.struct import Struct
 from isthmus.converters.json import JsonConverter
+from tests.support.converter_batches import assert_batch_reads_alike
 from tests.support.java_notation import quoted, shown_schema, shown_value
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "json_converter"
@@ -118,28 +119,6 @@ def test_a_batch_is_read_as_its_messages_one_by_one_for_each_golden_case(
 
     for case in cases(file):
         assert_batch_reads_alike(made, [data_of(case.values[0])] * count)
-
-
-def assert_batch_reads_alike(made: JsonConverter, data: list[bytes | None]) -> None:
-    expected: list[str] | str = []
-    try:
-        for item in data:
-            schema, value = made.to_connect("t", item)
-            expected.append(f"{shown_schema(schema)} => {shown_value(value, schema)}")
-    except ConnectError as error:
-        expected = str(error)
-
-    found: list[str] | str = []
-    try:
-        for run in made.to_connect_batch("t", data):
-            found.extend(
-                f"{shown_schema(run.schema)} => {shown_value(value, run.schema)}"
-                for value in run.values
-            )
-    except ConnectError as error:
-        found = str(error)
-
-    assert found == expected
 
 
 # Texts that are valid only together, or that orjson and Jackson read differently.

@@ -1,10 +1,12 @@
-"""The converter writes flat structs in one call; what comes out is what one by one gives."""
+"""Flat structs are written and read by the batch; what comes out is what one by one gives."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,9 @@ from isthmus.api.schema import (
 )
 from isthmus.api.struct import Struct
 from isthmus.converters.json import JsonConverter
+from isthmus.converters.json_schema import schema_to_json
+from isthmus.converters.json_write import WriterOptions
+from tests.support.converter_batches import assert_batch_reads_alike
 
 #: Names that look like what stands between two objects.
 NAMES = ("a", "b", "", ",", ":", "}", "{", "},{", '"', "},{:", "é", "\n", "\\")
@@ -35,6 +40,9 @@ TEXT = st.one_of(
 )
 INTEGERS = st.one_of(
     st.integers(-128, 127), st.sampled_from([128, -129, 2**31, 2**63 - 1, 2**63, 2**70])
+)
+ODD: st.SearchStrategy[Any] = st.one_of(
+    st.sampled_from([None, 128, 2**31, 2**63, "x", 1.5, True]), st.just({}), st.just([])
 )
 VALUES: dict[Schema, st.SearchStrategy[Any]] = {
     STRING: TEXT,
@@ -95,6 +103,36 @@ def test_a_batch_of_flat_structs_is_written_as_its_values_one_by_one(
     at_once = outcome(lambda: list(made.from_connect_batch("t", schema, values)))
 
     assert at_once == outcome(lambda: [made.from_connect("t", schema, v) for v in values])
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> list[bytes]:
+    """Return messages with one schema, whose payloads mostly fit it."""
+    schema, structs = draw(batches())
+    made = converter()
+    payloads: list[Any] = []
+    for struct in structs:
+        try:
+            written = made.from_connect("t", schema, struct)
+        except DataError:
+            continue
+        assert written is not None
+        payloads.append(orjson.loads(written)["payload"])
+    for payload in payloads:
+        if draw(st.integers(0, 5)) == 0:
+            key = draw(st.sampled_from(NAMES))
+            payload[key] = draw(ODD)
+    described = schema_to_json(schema, WriterOptions(replace_null=True, numeric_decimals=False))
+    prefix = b'{"schema":' + json.dumps(described).encode() + b',"payload":'
+    return [prefix + json.dumps(payload).encode() + b"}" for payload in payloads]
+
+
+@pytest.mark.parametrize("options", [{}, {"replace_null_with_default": "false"}])
+@given(messages())
+def test_a_batch_of_flat_objects_is_read_as_its_messages_one_by_one(
+    options: dict[str, str], data: list[bytes]
+) -> None:
+    assert_batch_reads_alike(converter(**options), data)
 
 
 def test_an_equal_schema_of_another_origin_is_as_good() -> None:
