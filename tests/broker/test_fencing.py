@@ -20,7 +20,7 @@ from isthmus.config.worker import WorkerConfig
 from isthmus.kafka.fencing import fence_producers
 from isthmus.kafka.leader_writer import LeaderWriter, PrivilegedWriteError
 from isthmus.storage.config_store import ConfigStore
-from tests.broker.test_topic_log import make_log
+from tests.broker.test_topic_log import CLIENT_LOG, make_log
 from tests.unit.config.workers import worker
 from tests.unit.storage.told import Told
 
@@ -36,7 +36,7 @@ def group(bootstrap_servers: str) -> Group:
 def task_producer(group: Group, connector: str, task: int) -> Producer:
     """Return the producer of a task that has just started."""
     config = source_producer_config(group, {}, connector, task, transactional=True)
-    producer = Producer({**config.settings, "log_level": 0})
+    producer = Producer({**config.settings, "logger": CLIENT_LOG})
     producer.init_transactions(30)
     return producer
 
@@ -88,7 +88,7 @@ def test_a_fencing_that_cannot_be_done_in_time_says_so() -> None:
         ConnectError, match=r"Failed to perform zombie fencing: .*connect-cluster-c"
     ):
         fence_producers(
-            {**fencing_producer_config(nowhere, {}, "c").settings, "log_level": 0},
+            {**fencing_producer_config(nowhere, {}, "c").settings, "logger": CLIENT_LOG},
             [task_transactional_id(nowhere, "c", 0)],
             0.5,
         )
@@ -100,7 +100,7 @@ def test_a_fencing_that_cannot_be_done_in_time_says_so() -> None:
 async def leader(group: Group, topic: str) -> AsyncGenerator[ConfigStore]:
     """Make the store of a worker that has just been elected."""
     servers = str(group.originals["bootstrap.servers"])
-    writer = LeaderWriter(topic, {**leader_producer_config(group).settings, "log_level": 0})
+    writer = LeaderWriter(topic, {**leader_producer_config(group).settings, "logger": CLIENT_LOG})
     store = ConfigStore(make_log(servers, topic), leader_writer=writer)
     await store.start(Told())
     try:
@@ -162,7 +162,7 @@ async def test_who_does_not_lead_may_write_target_states_and_nothing_else(
 
 async def test_a_claim_that_nobody_answers_can_be_made_again() -> None:
     nowhere = worker({"bootstrap.servers": "127.0.0.1:1"})
-    writer = LeaderWriter("t", {**leader_producer_config(nowhere).settings, "log_level": 0})
+    writer = LeaderWriter("t", {**leader_producer_config(nowhere).settings, "logger": CLIENT_LOG})
 
     for _ in range(2):
         with pytest.raises(

@@ -1,6 +1,7 @@
 """Exactly-once sources in a group of both kinds of worker: each asks the other kind's leader."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Zombies:
                 {
                     "bootstrap.servers": self._servers,
                     "transactional.id": f"{cluster.group}-{name}-1",
-                    "log_level": 0,
+                    "logger": logging.getLogger("zombie"),
                 }
             )
             self._producers[name].init_transactions(30)

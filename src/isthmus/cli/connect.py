@@ -185,16 +185,9 @@ class Connect:
             lambda logger, level: self._worker.set_log_level(logger, level),
         )
 
-        def make_worker(listener: WorkerListener) -> Worker:
-            self._worker = Worker(config, listener, self._offsets, cluster_id, self._fork_server)
-            return self._worker
-
         exactly_once = config.exactly_once_source_support == "enabled"
         preflight = Preflight(herder, self._type_of, self._fence) if exactly_once else None
-        work = LocalWork(
-            make_worker, self._configs, self._statuses, worker_id, resolve, self._publish, preflight
-        )
-        herder.attach(work)
+        herder.attach(self._local_work(cluster_id, worker_id, preflight))
         validation = self._validation = Validation(self._worker, config, resolve)
         self._fencing = Fencing(
             herder, self._type_of, resolve, self._fence_producers, config.worker_sync_timeout
@@ -204,11 +197,32 @@ class Connect:
             cluster_id,
             herder,
             self._connectors,
-            Offsets(herder, validation, self._worker, self._offsets, self._groups, resolve),
+            Offsets(
+                herder,
+                validation,
+                self._worker,
+                self._offsets,
+                self._groups,
+                resolve,
+                self._fencing.fence_zombies if exactly_once else None,
+            ),
             validation,
             Loggers(self._configs, self._worker.set_log_level),
             Metrics(herder, self._worker),
             self._fencing,
+        )
+
+    def _local_work(
+        self, cluster_id: str, worker_id: str, preflight: Preflight | None
+    ) -> LocalWork:
+        config, resolve = self._config, self._config.transformer.transform
+
+        def make_worker(listener: WorkerListener) -> Worker:
+            self._worker = Worker(config, listener, self._offsets, cluster_id, self._fork_server)
+            return self._worker
+
+        return LocalWork(
+            make_worker, self._configs, self._statuses, worker_id, resolve, self._publish, preflight
         )
 
     async def _type_of(self, connector: Mapping[str, str | None]) -> str:

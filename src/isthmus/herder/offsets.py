@@ -11,7 +11,13 @@ from typing import Any, TypeVar, cast
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
-from isthmus.herder.errors import BadRequestError, NotFoundError, RebalanceNeededError, RestError
+from isthmus.herder.errors import (
+    BadRequestError,
+    NotFoundError,
+    RebalanceNeededError,
+    RequestTargetError,
+    RestError,
+)
 from isthmus.herder.herder import Herder
 from isthmus.herder.validation import VALIDATION_TIMEOUT, PluginJobs, Validation
 from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
@@ -45,13 +51,19 @@ class Offsets:
         store: OffsetStore,
         groups: Callable[[Mapping[str, str | None]], ConsumerGroups],
         resolve: Callable[[Mapping[str, str | None]], dict[str, str | None]],
+        fence: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        """`fence` fences out a source's zombies, as the leader; None without exactly-once support.
+
+        A zombie could write offsets behind the back of who has just set them.
+        """
         self._herder = herder
         self._validation = validation
         self._jobs = jobs
         self._store = store
         self._groups = groups
         self._resolve = resolve
+        self._fence = fence
 
     async def all(self, name: str) -> ConnectorOffsets:
         """Return where the connector stands in each partition of its source, or topic."""
@@ -86,28 +98,48 @@ class Offsets:
         self, name: str, action: Callable[[dict[str, str | None]], Awaitable[T]]
     ) -> T:
         async def when_stopped() -> T:
-            if self._herder.rebalance_expected:
-                raise RebalanceNeededError
-            self._herder.require_leader()
-            try:
-                await self._herder.configs.refresh()
-            except ConnectError as error:
-                raise RestError(
-                    500, "Failed to read to end of config topic before modifying connector offsets"
-                ) from error
-            state = self._herder.configs.snapshot()
-            raw = state.connector_config(name)
-            if raw is None:
-                raise NotFoundError(f"Connector {name} not found")
-            if state.target_state(name) is not TargetState.STOPPED or state.task_count(name):
-                raise BadRequestError(
-                    "Connectors must be in the STOPPED state before their offsets can be modified."
-                    " This can be done for the specified connector by issuing a 'PUT' request to"
-                    f" the '/connectors/{name}/stop' endpoint"
-                )
-            return await action(self._resolve(raw))
+            return await action(self._resolve(await self._stopped_config(name)))
 
+        if self._fence is not None:
+            config = await self._herder.request(lambda: self._stopped_config(name))
+            if await self._validation.connector_type(config) == "source":
+                await self._fence_zombies(self._fence, name)
         return await self._herder.request(when_stopped)
+
+    async def _fence_zombies(self, fence: Callable[[str], Awaitable[None]], name: str) -> None:
+        try:
+            await fence(name)
+        except RequestTargetError:
+            raise
+        except ConnectError as error:
+            log.error("Zombies of connector %s could not be fenced out: %s", name, error)
+            raise RestError(
+                500,
+                "Failed to perform zombie fencing for source connector prior to modifying offsets",
+            ) from error
+
+    async def _stopped_config(self, name: str) -> Mapping[str, str | None]:
+        """Return the connector's config if its offsets may be changed now, by this worker."""
+        if self._herder.rebalance_expected:
+            raise RebalanceNeededError
+        self._herder.require_leader()
+        try:
+            await self._herder.configs.refresh()
+        except ConnectError as error:
+            raise RestError(
+                500, "Failed to read to end of config topic before modifying connector offsets"
+            ) from error
+        state = self._herder.configs.snapshot()
+        raw = state.connector_config(name)
+        if raw is None:
+            raise NotFoundError(f"Connector {name} not found")
+        if state.target_state(name) is not TargetState.STOPPED or state.task_count(name):
+            raise BadRequestError(
+                "Connectors must be in the STOPPED state before their offsets can be modified."
+                " This can be done for the specified connector by issuing a 'PUT' request to"
+                f" the '/connectors/{name}/stop' endpoint"
+            )
+        return raw
 
     async def _alter(
         self, name: str, config: dict[str, str | None], offsets: Sequence[ConnectorOffset]
