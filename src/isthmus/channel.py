@@ -192,6 +192,15 @@ class ReconfigurationRequested(Message, frozen=True):
     """Connector → worker: the connector wants its task configs generated anew."""
 
 
+class ReadyToStart(Message, frozen=True):
+    """Source task → worker: nobody writes any more under its transactional id, if it has one.
+
+    The reply says that the task is still this worker's, or why it may not go on (KIP-618).
+    """
+
+    request: int
+
+
 class ReadOffsets(Message, frozen=True):
     """Child → worker: the reply's body is a MessagePack list of values in the order of `keys`.
 
@@ -248,6 +257,7 @@ AnyMessage: TypeAlias = (
     | SetLogLevel
     | StateChanged
     | ReconfigurationRequested
+    | ReadyToStart
     | ReadOffsets
     | WriteOffsets
     | TopicsUsed

@@ -100,6 +100,14 @@ async def start_task(worker: Worker, task: ConnectorTaskId = TASK_0, **settings:
     assert await worker.start_task(task, config, task_config, TargetState.STARTED)
 
 
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def not_this_task() -> None:
+    raise ConnectError("Cannot start source task numbers-0 with exactly-once support")
+
+
 def is_dead(process: psutil.Process) -> bool:
     """Return whether it has ended; who inherits an orphan takes its time to reap it."""
     try:
@@ -395,6 +403,30 @@ async def test_fifty_tasks_start_quickly_and_share_their_memory(
     record_property("megabytes", megabytes)
     assert seconds < 10
     assert megabytes < 15
+
+
+async def test_a_task_that_is_not_verified_fails_before_its_start_with_the_reason(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    config = source_config()
+
+    await worker.start_task(TASK_0, config, config, TargetState.STARTED, not_this_task)
+    await listener.state(TASK_0, State.FAILED)
+
+    trace = listener.traces[TASK_0]
+    assert "Cannot start source task numbers-0 with exactly-once support" in trace
+    assert listener.of(TASK_0) == [State.FAILED]
+
+
+async def test_a_task_that_waits_to_be_verified_can_be_stopped(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    config = source_config()
+
+    await worker.start_task(TASK_0, config, config, TargetState.STARTED, never)
+    await worker.stop_tasks([TASK_0])
+
+    assert listener.of(TASK_0) == [State.UNASSIGNED]
 
 
 async def test_idle_children_have_little_memory_of_their_own(

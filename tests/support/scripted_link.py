@@ -18,6 +18,7 @@ from isthmus.channel import (
     ChangeState,
     FrameReader,
     ReadOffsets,
+    ReadyToStart,
     Reply,
     StartTask,
     State,
@@ -44,6 +45,7 @@ class ScriptedWorker:
         self.offsets: dict[bytes, bytes | None] = {}
         #: What writes of offsets are answered with, instead of being done; "" does them.
         self.offset_error = ""
+        self.may_start = True
         self._own, theirs = socket.socketpair()
         self._theirs = theirs
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -102,6 +104,10 @@ class ScriptedWorker:
     def _take(self, message: AnyMessage) -> None:
         self.heard.append(message)
         match message:
+            case ReadyToStart(request) if self.may_start:
+                self._reply(Reply(request))
+            case ReadyToStart(request):
+                self._reply(Reply(request, b"", "ConnectError", "not this task"))
             case ReadOffsets(request, keys):
                 found = [self.offsets.get(key) for key in keys]
                 self._reply(Reply(request, msgspec.msgpack.encode(found)))

@@ -25,6 +25,7 @@ from isthmus.channel import (
     FrameReader,
     GenerateTaskConfigs,
     ReadOffsets,
+    ReadyToStart,
     Reply,
     RunPluginJob,
     SetLogLevel,
@@ -35,11 +36,12 @@ from isthmus.channel import (
     WriteOffsets,
     encode,
 )
+from isthmus.task.errors import TaskStoppedError
 
 log = logging.getLogger(__name__)
 
 Job: TypeAlias = StartConnector | StartTask | RunPluginJob
-Request: TypeAlias = ReadOffsets | WriteOffsets
+Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets
 
 #: A worker that takes nothing for this long has lost its place in the group, and its tasks with it.
 _SEND_TIMEOUT: Final = 60
@@ -110,18 +112,44 @@ class Link:
         Raises:
             ConnectError: The worker answers with an error, or not in time.
         """
+        number = self._send_request(request)
+        with self._changed:
+            self._changed.wait_for(lambda: self._replies[number] is not None, timeout)
+        reply = self._reply(number)
+        if reply is None:
+            name = type(request).__name__
+            raise ConnectError(f"{name} was not answered by the worker in {timeout:g} s")
+        return reply
+
+    def ask_until_stopped(self, request: Request) -> Reply:
+        """Send a request, and wait for the answer as long as it takes.
+
+        Raises:
+            ConnectError: The worker answers with an error.
+            TaskStoppedError: This process is to end, and there is no answer yet.
+        """
+        number = self._send_request(request)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._replies[number] is not None or self.stopping.is_set()
+            )
+        reply = self._reply(number)
+        if reply is None:
+            raise TaskStoppedError
+        return reply
+
+    def _send_request(self, request: Request) -> int:
         with self._changed:
             self._last_request += 1
             number = self._last_request
             self._replies[number] = None
         self.send(msgspec.structs.replace(request, request=number))
+        return number
+
+    def _reply(self, number: int) -> Reply | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._replies[number] is not None, timeout)
             reply = self._replies.pop(number)
-        if reply is None:
-            name = type(request).__name__
-            raise ConnectError(f"{name} was not answered by the worker in {timeout:g} s")
-        if reply.error_type:
+        if reply is not None and reply.error_type:
             raise ConnectError(reply.error)
         return reply
 

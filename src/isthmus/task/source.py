@@ -19,7 +19,15 @@ from typing import Final, cast
 from isthmus.api.errors import RetriableError
 from isthmus.api.record import SourceBatch, SourceRecord
 from isthmus.api.task import SourceTask
-from isthmus.channel import Measured, StartTask, State, StateChanged, TargetState, TopicsUsed
+from isthmus.channel import (
+    Measured,
+    ReadyToStart,
+    StartTask,
+    State,
+    StateChanged,
+    TargetState,
+    TopicsUsed,
+)
 from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import source_producer_config
 from isthmus.config.worker import WorkerConfig
@@ -106,6 +114,7 @@ class SourceRunner:
         try:
             if not self._wait_while_paused():
                 return
+            self._link.ask_until_stopped(ReadyToStart(0))
             started = True
             self._task.context = self._context
             self._task.start(self._config)

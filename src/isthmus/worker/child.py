@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 import msgspec
 
@@ -15,6 +14,7 @@ from isthmus.channel import (
     FrameReader,
     GenerateTaskConfigs,
     ReadOffsets,
+    ReadyToStart,
     Reply,
     RunPluginJob,
     StartConnector,
@@ -24,6 +24,7 @@ from isthmus.channel import (
     encode,
 )
 from isthmus.worker.fork_server import Ended, ForkServer, Lease, Process
+from isthmus.worker.requests import Request, Requests
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +37,11 @@ _KILL_TIMEOUT = 5.0
 _REQUESTS_AT_ONCE = 8
 
 
-class OffsetAccess(Protocol):
-    """The offsets topic, for the source tasks and connectors among the children."""
-
-    async def get(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
-
-    async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None: ...
-
-
 class Child:
     """A child process with its channel. For the event loop only.
 
-    What the child reports goes to `on_report`, one message after the other. What it asks about
-    offsets is answered here. Once the worker's lease is over nobody listens to a connector or task
+    What the child reports goes to `on_report`, one message after the other. What it asks is
+    answered by `requests`. Once the worker's lease is over nobody listens to a connector or task
     any more: others have been given the work, and have their own states and offsets of it.
     """
 
@@ -56,18 +49,18 @@ class Child:
         self,
         process: Process,
         channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        offsets: OffsetAccess,
+        requests: Requests,
         on_report: Callable[[AnyMessage], None],
         lease: Lease | None,
     ) -> None:
         """`lease` is None for what may run without one."""
         self._process = process
         self._reader, self._writer = channel
-        self._offsets = offsets
+        self._requests = requests
         self._on_report = on_report
         self._lease = lease
         self._free_requests = asyncio.Semaphore(_REQUESTS_AT_ONCE)
-        self._requests: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_request = 0
         self._killed_because = ""
@@ -79,7 +72,7 @@ class Child:
         fork_server: ForkServer,
         title: str,
         job: StartConnector | StartTask | RunPluginJob,
-        offsets: OffsetAccess,
+        requests: Requests,
         on_report: Callable[[AnyMessage], None],
     ) -> "Child":
         """Have a child forked and give it its job; return without waiting for it to begin.
@@ -99,7 +92,7 @@ class Child:
             process.kill()
             ours.close()
             raise
-        child = cls(process, channel, offsets, on_report, fork_server.lease if leased else None)
+        child = cls(process, channel, requests, on_report, fork_server.lease if leased else None)
         if isinstance(job, RunPluginJob):
             child._expect(job.request)
         child.send(job)
@@ -174,7 +167,7 @@ class Child:
             return self._with_cause(await asyncio.shield(ended))
         finally:
             reading.cancel()
-            for request in self._requests:
+            for request in self._answering:
                 request.cancel()
             self._writer.close()
 
@@ -204,10 +197,10 @@ class Child:
         if self.has_lost_lease:
             return
         match message:
-            case ReadOffsets() | WriteOffsets():
+            case ReadyToStart() | ReadOffsets() | WriteOffsets():
                 await self._free_requests.acquire()
                 answering = asyncio.create_task(self._answer(message))
-                self._requests.add(answering)
+                self._answering.add(answering)
                 answering.add_done_callback(self._answered)
             case Reply(request):
                 if (waiting := self._replies.get(request)) is not None and not waiting.done():
@@ -221,20 +214,16 @@ class Child:
         except Exception:
             log.exception("%s could not be taken from %s", message, self._process.title)
 
-    async def _answer(self, message: ReadOffsets | WriteOffsets) -> None:
+    async def _answer(self, message: Request) -> None:
         try:
-            if isinstance(message, ReadOffsets):
-                body = msgspec.msgpack.encode(await self._offsets.get(message.keys))
-            else:
-                await self._offsets.set(message.records)
-                body = b""
+            body = await self._requests.answer(message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the child's to know
             self.send(Reply(message.request, error_type=type(error).__name__, error=str(error)))
         else:
             self.send(Reply(message.request, body))
 
     def _answered(self, answering: asyncio.Task[None]) -> None:
-        self._requests.discard(answering)
+        self._answering.discard(answering)
         self._free_requests.release()
 
 

@@ -31,11 +31,12 @@ from isthmus.channel import (
 )
 from isthmus.metrics import Sample
 from isthmus.plugins import PluginDescriptor, PluginIndex, Wanted, wanted_by
-from isthmus.worker.child import Child, OffsetAccess, end_in_order
+from isthmus.worker.child import Child, end_in_order
 from isthmus.worker.connector import ConnectorListener, WorkerConnector
 from isthmus.worker.environments import Environments
 from isthmus.worker.fork_server import ForkServer
 from isthmus.worker.metrics import Startups, connector_samples, task_samples
+from isthmus.worker.requests import OffsetAccess, Requests, Verify
 from isthmus.worker.task import TaskListener, WorkerTask
 
 log = logging.getLogger(__name__)
@@ -212,8 +213,13 @@ class Worker:
         connector_config: Mapping[str, str | None],
         task_config: Mapping[str, str | None],
         target_state: TargetState,
+        verify: Verify | None = None,
     ) -> bool:
         """Have a process started that runs the task; how it fares is reported to the listener.
+
+        A source task that writes exactly once (KIP-618) has `verify` awaited when nobody else can
+        write under its transactional id any more, and before it reads where it stands: if that
+        raises a ConnectError, the task fails with its text.
 
         Raises:
             ConnectError: It runs here already, or there can be no process now.
@@ -234,7 +240,7 @@ class Worker:
         task = WorkerTask(id, self)
         self._tasks[id] = task
         try:
-            task.attach(await self._start_child(job, task.take))
+            task.attach(await self._start_child(job, task.take, Requests(self._offsets, verify)))
         except BaseException:
             del self._tasks[id]
             raise
@@ -316,7 +322,7 @@ class Worker:
         job = message.job
         async with self._free_jobs:
             child = await Child.start(
-                server, f"isthmus: job {job}", message, self._offsets, _take_nothing
+                server, f"isthmus: job {job}", message, Requests(self._offsets), _take_nothing
             )
             self._jobs.add(child)
             try:
@@ -376,12 +382,16 @@ class Worker:
         return changed
 
     async def _start_child(
-        self, job: StartConnector | StartTask, on_report: Callable[[AnyMessage], None]
+        self,
+        job: StartConnector | StartTask,
+        on_report: Callable[[AnyMessage], None],
+        requests: Requests | None = None,
     ) -> Child:
         config = job.config if isinstance(job, StartConnector) else job.connector_config
         wanted = wanted_by(config, self._config.originals)
         server = self._environments.server(await self._environments.locations_for(wanted))
-        return await Child.start(server, _title(job), job, self._offsets, on_report)
+        requests = requests or Requests(self._offsets)
+        return await Child.start(server, _title(job), job, requests, on_report)
 
 
 #: What an error of a job is in this process; others are ConnectError.

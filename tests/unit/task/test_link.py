@@ -15,6 +15,7 @@ from isthmus.channel import (
     FrameReader,
     GenerateTaskConfigs,
     ReadOffsets,
+    ReadyToStart,
     Reply,
     StartConnector,
     State,
@@ -24,6 +25,7 @@ from isthmus.channel import (
     TopicsUsed,
     encode,
 )
+from isthmus.task.errors import TaskStoppedError
 from isthmus.task.link import Link
 
 JOB = StartConnector("numbers", {}, {}, TargetState.PAUSED, {})
@@ -175,6 +177,17 @@ def test_a_question_without_an_answer_ends_in_time(ends: tuple[Worker, Link]) ->
     worker.send(Reply(1, b"late"), Stop())
 
     assert link.stopping.wait(5.0)
+
+
+def test_a_stop_ends_the_wait_for_an_answer_that_may_take_long(
+    ends: tuple[Worker, Link],
+) -> None:
+    worker, link = ends
+    worker.send(JOB, Stop())
+    link.receive_job()
+
+    with pytest.raises(TaskStoppedError):
+        link.ask_until_stopped(ReadyToStart(0))
 
 
 def test_messages_of_several_threads_do_not_mix(ends: tuple[Worker, Link]) -> None:
