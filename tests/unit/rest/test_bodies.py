@@ -1,3 +1,7 @@
+import http.client
+import json
+import socket
+
 import pytest
 
 from isthmus.rest.bodies import UnreadableBodyError, read_config, read_offsets
@@ -126,3 +130,48 @@ def test_numbers_in_offsets_stay_numbers() -> None:
     assert offset == {"o": 4.0, "big": 9223372036854775807}
     assert offset is not None
     assert isinstance(offset["o"], float)
+
+
+_LIMIT = 16 << 20
+_TOO_LARGE = f"The request's body is larger than {_LIMIT} bytes"
+
+
+def test_a_body_of_more_than_16_mib_is_413_and_the_connection_goes_on(
+    server: RunningServer, herder: ScriptedHerder
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=60)
+    json_type = {"Content-Type": "application/json"}
+    try:
+        # The client hears of it after it has sent all, as most do.
+        connection.request("POST", "/connectors", b" " * (_LIMIT + 1), json_type)
+        sized = connection.getresponse()
+        assert (sized.status, json.loads(sized.read())["message"]) == (413, _TOO_LARGE)
+
+        parts = iter([b" " * (1 << 20)] * 17)
+        connection.request("POST", "/connectors", parts, json_type, encode_chunked=True)
+        chunked = connection.getresponse()
+        assert (chunked.status, json.loads(chunked.read())["message"]) == (413, _TOO_LARGE)
+
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+    finally:
+        connection.close()
+    assert herder.calls == []
+
+
+def test_a_body_that_is_announced_as_too_large_is_413_before_it_comes(
+    server: RunningServer,
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.ports[0]), timeout=60) as client:
+        client.sendall(
+            b"PUT /connectors/x/config HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 1000000000000\r\n\r\n"
+        )
+
+        assert client.recv(1024).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_of_16_mib_is_read(server: RunningServer) -> None:
+    reply = server.post("/connectors/x/tasks", "[" + " " * (_LIMIT - 2) + "]")
+
+    assert reply.status != 413
