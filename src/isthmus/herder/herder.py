@@ -275,9 +275,7 @@ class Herder:
         if self._protocol is ConnectProtocol.EAGER and self._assignment is not None:
             await self.work.stop_all()
             self._assignment = None
-        # What is joined with has been acted on: else it would be once more after the rebalance.
-        await self._apply_staged(joining=True)
-        self.state = self.configs.snapshot()
+        await self._take_configs_as_agreed()
         return WorkerState(
             self.url, self.state.offset, None if self._stopping else self._assignment
         )
@@ -381,7 +379,7 @@ class Herder:
             await self._back_off(error)
             return False
         self._read_attempts = 0
-        self.state = self.configs.snapshot()
+        await self._take_configs_as_agreed()
         return True
 
     async def _back_off(self, error: Exception) -> None:
@@ -401,7 +399,16 @@ class Herder:
             pause = 0.0
         asyncio.get_running_loop().call_later(pause, self._rejoin, "trying again to read configs")
 
-    async def _apply_staged(self, *, joining: bool = False) -> None:
+    async def _take_configs_as_agreed(self) -> None:
+        """Act on what changed, without a rebalance: the one under way is about these configs.
+
+        It must be now: else it would be once more after the rebalance, and restart what has just
+        been started.
+        """
+        await self._apply_staged(rejoin=False)
+        self.state = self.configs.snapshot()
+
+    async def _apply_staged(self, *, rejoin: bool = True) -> None:
         """Act on what changed in the config topic since the last time."""
         if not self._staged:
             return
@@ -414,7 +421,7 @@ class Herder:
             await self.work.restart_connector(name)
         await asyncio.gather(*(self.work.change_state(name) for name in decided.change_states))
         await asyncio.gather(*map(self._restart_own_part, staged.restarts.values()))
-        if decided.rejoin and not joining:
+        if decided.rejoin and rejoin:
             self._rejoin("connectors or task configs have changed")
 
     async def _restart_own_part(self, request: RestartRequest) -> None:

@@ -10,7 +10,7 @@ from isthmus.channel import TargetState
 from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.errors import NotLeaderError, RestError
 from isthmus.kafka.leader_writer import PrivilegedWriteError
-from tests.unit.herder.bench import TASK, Bench, make_bench
+from tests.unit.herder.bench import SETTINGS, TASK, Bench, make_bench
 
 
 async def test_assigned_work_starts_when_the_config_offsets_are_equal(bench: Bench) -> None:
@@ -29,6 +29,41 @@ async def test_nothing_starts_while_this_worker_is_ahead_of_the_assignment(bench
 
     assert bench.work.notes == []
     assert bench.member.rejoins[-1] == "config offset 3 does not match the group's 1"
+
+
+async def test_a_worker_behind_the_assignment_reads_on_before_it_starts_anything(
+    bench: Bench,
+) -> None:
+    await bench.join(bench.assignment(leader="other"))
+    # Another worker has written this, and it has not come here yet.
+    bench.log.append((b"connector-c", b'{"properties":{"name":"c"}}'))
+
+    await bench.join(bench.assignment(leader="other", connectors=("c",), config_offset=1))
+
+    assert bench.work.notes == ["start c"]
+    assert bench.herder.state.connectors() == ["c"]
+    assert bench.member.rejoins == []
+
+
+async def test_an_assignment_by_configs_that_nobody_can_read_is_not_acted_on(bench: Bench) -> None:
+    await bench.create()
+
+    await bench.join(bench.assignment(leader="other", connectors=("c",), config_offset=9))
+
+    assert bench.work.notes == []
+    assert bench.member.rejoins == ["config offset 3 does not match the group's 9"]
+
+
+async def test_a_worker_that_cannot_read_on_leaves_the_group_for_a_while() -> None:
+    async with make_bench(SETTINGS | {"worker.sync.timeout.ms": "10"}) as bench:
+        await bench.join(bench.assignment(leader="other"))
+        bench.log.hold()
+
+        await bench.join(bench.assignment(leader="other", connectors=("c",), config_offset=1))
+
+        assert bench.work.notes == []
+        assert bench.member.left == ["taking too long to read the log"]
+        bench.log.release()
 
 
 async def test_a_later_assignment_adds_to_what_runs_and_revokes_from_it(bench: Bench) -> None:
