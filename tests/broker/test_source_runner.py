@@ -458,6 +458,15 @@ def test_offsets_that_could_not_be_written_are_written_by_the_next_commit(
         task.expect("offsets", lambda: task.worker.offset_list, [({"file": "a"}, {"position": 1})])
 
 
+def test_a_task_that_asks_for_it_is_told_of_records_that_are_in_kafka(
+    bootstrap_servers: str, topic: str, feed: Feed
+) -> None:
+    of = "tests.support.source_tasks:TellingOfRecordsSource"
+    with source(bootstrap_servers, topic, connector_class=of) as task:
+        feed.give(batch(topic, [1, 2]), batch(topic, [4]))
+        task.expect("records", lambda: feed.acknowledged, ["1", "2", "4"])
+
+
 def test_a_task_that_asks_for_it_is_told_of_batches_that_are_in_kafka(
     bootstrap_servers: str, topic: str, feed: Feed
 ) -> None:

@@ -90,6 +90,7 @@ CASES: Final[dict[str, Case]] = {
     "a whole double": Case(FLOAT64, 3.0),
     "a list in a list": Case(array_schema(array_schema(INT32)), [[1], [], [2, 3]]),
     "a map in a map": Case(map_schema(STRING, map_schema(STRING, INT64)), {"a": {"b": 2**62}}),
+    "a map by a struct": Case(map_schema(_POINT, STRING), {Struct(_POINT, x=1, y=2): "here"}),
     "a decimal as a number": Case(
         decimal_schema(3), Decimal("12.345"), ("decimal.format", "NUMERIC")
     ),

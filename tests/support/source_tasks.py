@@ -20,7 +20,7 @@ class Feed:
         self.polls: queue.Queue[Any] = queue.Queue()
         #: What has been called, in order.
         self.calls: list[str] = []
-        self.acknowledged: list[SourceBatch] = []
+        self.acknowledged: list[Any] = []
         self.on_start: Callable[[FedTask], None] = lambda _task: None
 
     def give(self, *polls: Polled | BaseException | Callable[["FedTask"], Polled]) -> None:
@@ -54,6 +54,13 @@ class TellingSource(FedSource):
         return TellingTask
 
 
+class TellingOfRecordsSource(FedSource):
+    """The same for a task that wants to be told of records."""
+
+    def task_class(self) -> type[SourceTask]:
+        return TellingOfRecordsTask
+
+
 class FedTask(SourceTask):
     """Polls what the feed named in its config has for it."""
 
@@ -85,6 +92,13 @@ class TellingTask(FedTask):
 
     def commit_batch(self, batch: SourceBatch) -> None:
         self.feed.acknowledged.append(batch)
+
+
+class TellingOfRecordsTask(FedTask):
+    """Notes the records that are in Kafka."""
+
+    def commit_record(self, record: SourceRecord) -> None:
+        self.feed.acknowledged.append(record.value)
 
 
 def batch(topic: str, values: Sequence[Any], *, file: str = "a", **columns: Any) -> SourceBatch:

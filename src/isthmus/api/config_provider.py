@@ -5,7 +5,16 @@ from collections.abc import Collection, Mapping
 
 
 class ConfigProvider(ABC):
-    """Java: ConfigProvider. Made without arguments, in the worker's own process."""
+    """Looks values up for `${provider:path:key}`. Java: ConfigProvider.
+
+    The runtime promises: made without arguments, `configure` first. The values are looked up each
+    time a connector or task starts, and are not written to Kafka.
+
+    It does not promise a process of its own: it runs in the worker.
+
+    The usual mistake: waiting without a limit for a place that is away. Nothing else of the
+    worker's may start meanwhile.
+    """
 
     def configure(self, params: Mapping[str, str]) -> None:
         """Take the settings `config.providers.<name>.param.*`, without their prefix.

@@ -32,10 +32,16 @@ class SourceConnectorContext(ConnectorContext, Protocol):
 class Connector(ABC):
     """Says how a job is split into tasks; moves no data itself. Java: Connector.
 
-    A connector lives in a process of its own. The runtime calls, on one thread: `start`, then
-    `task_configs` whenever the tasks may have changed, at last `stop`. After a pause or stop,
-    `start` may be called again on the same instance. `config` and `validate` are called on
-    instances that never start.
+    The runtime promises: a process of its own, and all calls on one thread. `start` comes first,
+    then `task_configs` whenever the tasks may have changed, at last `stop`. `context` is set before
+    `start`.
+
+    It does not promise one life: after a pause `start` may be called again on the same instance,
+    and `config` and `validate` are called on instances that never start, on any worker. A worker
+    that dies calls no `stop`.
+
+    The usual mistake: `task_configs` that differ although nothing changed, from a set or a time of
+    day. Each difference restarts all tasks of the connector.
     """
 
     #: What users see at `GET /connector-plugins` and in statuses.

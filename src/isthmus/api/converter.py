@@ -27,9 +27,17 @@ class Converter(ABC):
 
     Write `from_connect` and `to_connect`; the batch methods call them record by record. A
     converter that can do better for a whole batch overrides the batch methods too, with the same
-    result.
+    result. Java: Converter.
 
-    The runtime calls `configure` once before any other method, and all methods on one thread.
+    The runtime promises: `configure` once before any other method, `close` once at the end, and
+    all calls on one thread. What raises is found within its batch, and only that record is skipped
+    or fails the task.
+
+    It does not promise that a record is converted once: a batch in which something failed is
+    converted again by halves. Nor that data has a schema: most transformations work without one.
+
+    The usual mistake: an error other than `DataError` for null. Null is no data, a tombstone, and
+    any key or value may be it.
     """
 
     def config(self) -> ConfigDef:
@@ -82,7 +90,11 @@ class Converter(ABC):
 
 
 class HeaderConverter(ABC):
-    """Turns the value of a header into bytes and back. Java: HeaderConverter."""
+    """Turns the value of a header into bytes and back. Java: HeaderConverter.
+
+    The runtime promises what it promises a `Converter`. A class may be both: keys, values and
+    headers then have an instance each.
+    """
 
     def config(self) -> ConfigDef:
         """Return the options that this converter knows."""
@@ -95,11 +107,19 @@ class HeaderConverter(ABC):
     def from_connect_header(
         self, topic: str, key: str, schema: Schema | None, value: Any
     ) -> bytes | None:
-        """Return the bytes for one header."""
+        """Return the bytes for one header.
+
+        Raises:
+            DataError: The value does not fit its schema or this format.
+        """
 
     @abstractmethod
     def to_connect_header(self, topic: str, key: str, data: bytes | None) -> SchemaAndValue:
-        """Return what the bytes of one header say."""
+        """Return what the bytes of one header say.
+
+        Raises:
+            DataError: The bytes are not of this format.
+        """
 
     def close(self) -> None:
         """Let go of what the converter holds; called once, when the task ends."""

@@ -1,7 +1,9 @@
 """Schemas of Connect data: what a key, a value or a header is.
 
-A schema is immutable and hashable, so converters may cache by it. Data without a schema is plain
-Python (`dict`, `list`, `str`, `int`, `float`, `bool`, `bytes`, `None`).
+A schema is immutable and hashable, so converters may cache by it. `replace` of `dataclasses` makes
+a changed one, as Java's SchemaBuilder would; `isthmus.api.struct.with_default` checks the default.
+Data without a schema is plain Python (`dict`, `list`, `str`, `int`, `float`, `bool`, `bytes`,
+`None`).
 """
 
 from collections.abc import Mapping
@@ -80,6 +82,11 @@ class Schema:
                 f"Cannot create field because of field name duplication {twice}"
             )
         object.__setattr__(self, "_by_name", by_name)
+        if self.key_schema is not None and (wrong := _unhashable(self.key_schema)) is not None:
+            raise SchemaBuilderError(
+                f"Python's dicts cannot have keys that are or hold {wrong.name}: expected keys of a"
+                " primitive type or structs of those"
+            )
         shape = (self.type, self.optional, self.name, self.version, self.fields)
         object.__setattr__(self, "_hash", hash((*shape, self.key_schema, self.value_schema)))
 
@@ -111,16 +118,25 @@ class Schema:
         return replace(self, parameters={**self.parameters, **parameters})
 
 
+def _unhashable(schema: Schema) -> Type | None:
+    """Return what keeps values of a schema from being keys of a dict, None if nothing does."""
+    if schema.type in (Type.ARRAY, Type.MAP):
+        return schema.type
+    found = (_unhashable(member.schema) for member in schema.fields)
+    return next((wrong for wrong in found if wrong is not None), None)
+
+
 def struct_schema(
     *members: tuple[str, Schema],
     optional: bool = False,
     name: str | None = None,
     version: int | None = None,
     doc: str | None = None,
+    parameters: Mapping[str, str] = _NO_PARAMETERS,
 ) -> Schema:
     """Return the schema of a struct with these named members, in this order."""
     fields = tuple(Field(key, index, schema) for index, (key, schema) in enumerate(members))
-    return Schema(Type.STRUCT, optional, name, version, doc, fields=fields)
+    return Schema(Type.STRUCT, optional, name, version, doc, parameters, fields=fields)
 
 
 def array_schema(items: Schema, *, optional: bool = False) -> Schema:
@@ -129,7 +145,11 @@ def array_schema(items: Schema, *, optional: bool = False) -> Schema:
 
 
 def map_schema(keys: Schema, values: Schema, *, optional: bool = False) -> Schema:
-    """Return the schema of a dict with keys and values of these schemas."""
+    """Return the schema of a dict with keys and values of these schemas.
+
+    Raises:
+        SchemaBuilderError: Keys are lists or dicts, or structs with such: no dict can have them.
+    """
     return Schema(Type.MAP, optional, key_schema=keys, value_schema=values)
 
 

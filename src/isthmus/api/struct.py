@@ -50,8 +50,10 @@ class Struct:
     """A value of a struct schema. Java: Struct.
 
     Members are read and written like a dict's. A member that was never set reads as the default
-    of its schema, or None. What is written is checked at once; that no required member is missing
-    is checked by `validate`, which converters call.
+    of its schema, or None. What is written is checked at once. That no required member is missing
+    is checked by `validate`, or else by the converter, where the error is further from its cause.
+
+    The usual mistake: changing a struct that came with a record. Others may hold the same one.
     """
 
     __slots__ = ("schema", "values")
@@ -125,7 +127,13 @@ class Struct:
             return NotImplemented
         return self.schema == other.schema and self.values == other.values
 
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
+    def __hash__(self) -> int:
+        """Return the hash of what is in it now, so do not change a struct that is a key."""
+        return hash((self.schema, tuple(self.values)))
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Return names and members, as `[]` gives them; `dict(struct.items())` is a dict."""
+        return ((field.name, self[field.name]) for field in self.schema.fields)
 
     def __repr__(self) -> str:
         """Return Java's text of a struct: members that are null are left out."""

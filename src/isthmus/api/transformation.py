@@ -16,7 +16,16 @@ class Transformation(ABC):
     Write `apply`; the batch method calls it record by record. A transformation that can do better
     for a whole batch overrides `apply_batch` too, with the same result.
 
-    The runtime calls `configure` once before any other method, and all methods on one thread.
+    The runtime promises: `configure` once before any other method, `close` once at the end, and
+    all calls on one thread. Records come in the order of their partition. What raises is found
+    within its batch, and only that record is skipped or fails the task.
+
+    It does not promise that a record comes once: a batch in which something failed is transformed
+    again by halves, and a task that starts again reads some records again. So a count of records,
+    or a mean of the last ten, does not belong here.
+
+    The usual mistake: changing a key or value in place. Other records, or the connector, may hold
+    the same object.
     """
 
     def config(self) -> ConfigDef:
@@ -30,8 +39,11 @@ class Transformation(ABC):
     def apply(self, record: AnyRecord) -> AnyRecord | None:
         """Return the record to go on with, or None to drop it.
 
-        The record may be changed in place. Its key and value may not: other records, or the
-        connector, may hold the same objects.
+        The record itself may be changed in place, its key and value may not.
+
+        Raises:
+            DataError: The record is wrong, as with any other exception.
+            RetriableError: The same may succeed later; tried again for `errors.retry.timeout`.
         """
 
     def apply_batch(self, batch: RecordBatch) -> Sequence[RecordBatch]:
@@ -48,7 +60,11 @@ class Transformation(ABC):
 
 
 class Predicate(ABC):
-    """Says whether a transformation applies to a record. Java: Predicate (KIP-585)."""
+    """Says whether a transformation applies to a record. Java: Predicate (KIP-585).
+
+    Write `test`. The runtime promises what it promises a `Transformation`; each use of a predicate
+    in a connector's config has an instance of its own.
+    """
 
     def config(self) -> ConfigDef:
         """Return the options that this predicate knows."""

@@ -87,7 +87,7 @@ class SourceRunner:
         client = source_producer_config(worker, config, job.connector, job.task)
         self._producer = RecordProducer(client, self._errors, link.stopping)
         self._topics = TopicCreation(worker, config, job.connector, job.task)
-        wants_batches = type(self._task).commit_batch is not SourceTask.commit_batch
+        wants_batches = _is_told_of_records(type(self._task))
         self._submitted = SubmittedRecords(
             job.connector, self._producer.refused, keep_batches=wants_batches
         )
@@ -270,6 +270,12 @@ class _Context:
 
     def sleep(self, seconds: float) -> bool:
         return self._link.stopping.wait(seconds)
+
+
+def _is_told_of_records(task: type[SourceTask]) -> bool:
+    """Return whether the task overrides what is called of records that are in Kafka."""
+    overridden = task.commit_batch, task.commit_record
+    return overridden != (SourceTask.commit_batch, SourceTask.commit_record)
 
 
 def _as_batches(polled: Polled) -> Sequence[SourceBatch]:

@@ -154,3 +154,27 @@ def test_parameters_are_added_and_make_another_schema() -> None:
 def test_names_of_members_are_unique() -> None:
     with pytest.raises(SchemaBuilderError, match="field name duplication"):
         struct_schema(("a", INT32), ("a", INT64))
+
+
+def test_a_struct_can_be_the_key_of_a_map() -> None:
+    place = struct_schema(("x", INT32), ("y", INT32))
+    value = {Struct(place, x=1, y=2): "here"}
+
+    validate(map_schema(place, STRING), value)
+
+    assert value[Struct(place, x=1, y=2)] == "here"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [array_schema(INT32), map_schema(STRING, INT32), struct_schema(("it", array_schema(INT32)))],
+)
+def test_keys_that_no_dict_can_have_are_refused(keys: Schema) -> None:
+    with pytest.raises(SchemaBuilderError, match=r"cannot have keys that are or hold (ARRAY|MAP)"):
+        map_schema(keys, STRING)
+
+
+def test_a_struct_becomes_a_dict_with_its_defaults() -> None:
+    schema = struct_schema(("id", INT32), ("state", with_default(STRING, "new")))
+
+    assert dict(Struct(schema, id=1).items()) == {"id": 1, "state": "new"}

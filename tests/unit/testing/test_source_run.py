@@ -7,7 +7,7 @@ import pytest
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.connector import SourceConnector
 from isthmus.api.errors import ConfigError, DataError, RetriableError
-from isthmus.api.record import SourceBatch, SourceRecord
+from isthmus.api.record import SourceRecord
 from isthmus.api.task import SourceTask
 from isthmus.testing import SourceRun
 
@@ -60,8 +60,8 @@ class CountingTask(SourceTask):
             for number in numbers
         ]
 
-    def commit_batch(self, batch: SourceBatch) -> None:
-        self.delivered += batch.values
+    def commit_record(self, record: SourceRecord) -> None:
+        self.delivered.append(record.value)
 
     def commit(self) -> None:
         self.commits += 1
