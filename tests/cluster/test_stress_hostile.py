@@ -264,6 +264,15 @@ def test_a_connector_or_task_without_memory_has_failed_with_the_reason(
     assert "in exhaust" in trace
 
 
+def test_a_task_that_multiplies_harms_nobody_and_ends_with_all_that_it_started(
+    cluster: Cluster, name: str
+) -> None:
+    with steady_answers(cluster):
+        cluster.create(name, config(behave="task.poll=multiply"))
+        expect("200 processes", lambda: len(processes(cluster, name)) > 200)
+    # The fixture deletes it and waits until it has no process any more.
+
+
 # Last, since the worker that joins may be given the bystander.
 def test_a_worker_joins_while_connectors_block(cluster: Cluster) -> None:
     names = blocking(cluster, *["stop"] * 4)

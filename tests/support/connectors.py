@@ -88,6 +88,16 @@ def fork() -> None:
         hang()
 
 
+def multiply() -> None:
+    """Leave 200 processes behind, every other one outside the process group, then do nothing."""
+    for number in range(200):
+        if os.fork() == 0:
+            if number % 2:
+                os.setsid()
+            hang()
+    hang()
+
+
 def spawn() -> None:
     """Start two programs, one of which leaves the process group."""
     for new_session in (False, True):
@@ -112,6 +122,7 @@ DEEDS: dict[str, Callable[[], None]] = {
     "allocate": allocate,
     "exhaust": exhaust,
     "fork": fork,
+    "multiply": multiply,
     "spawn": spawn,
     "garbage": garbage,
 }
