@@ -7,11 +7,17 @@ from isthmus.api.config_def import ConfigDef
 from isthmus.api.schema import Schema
 from isthmus.converters.registry.avro_from_connect import AvroText, avro_text
 from isthmus.converters.registry.avro_options import AvroOptions, define_avro_options
-from isthmus.converters.registry.avro_schema import parse_avro
+from isthmus.converters.registry.avro_rows import rows_writer
+from isthmus.converters.registry.avro_schema import AvroType, parse_avro
 from isthmus.converters.registry.avro_to_connect import AvroReader
 from isthmus.converters.registry.avro_write import AvroWriting
 from isthmus.converters.registry.client import StoredSchema
-from isthmus.converters.registry.converter import OwnSchema, RegistryConverter, Writer
+from isthmus.converters.registry.converter import (
+    OwnSchema,
+    RegistryConverter,
+    RowsWriter,
+    Writer,
+)
 
 
 class AvroConverter(RegistryConverter):
@@ -33,6 +39,16 @@ class AvroConverter(RegistryConverter):
         return avro_text(schema, self._mapping)
 
     def make_writer(self, schema: Schema, own: OwnSchema, stored: StoredSchema | None) -> Writer:
+        return self._writing(stored).writer(schema, self._avro(own, stored))
+
+    def make_rows_writer(
+        self, schema: Schema, own: OwnSchema, stored: StoredSchema | None
+    ) -> RowsWriter | None:
+        return rows_writer(self._writing(stored), schema, self._avro(own, stored))
+
+    def _writing(self, stored: StoredSchema | None) -> AvroWriting:
         strict = stored is not None and self.checks_latest
-        avro = parse_avro(stored or StoredSchema(self.kind, own.text, {}))
-        return AvroWriting(self._mapping, strict=strict).writer(schema, avro)
+        return AvroWriting(self._mapping, strict=strict)
+
+    def _avro(self, own: OwnSchema, stored: StoredSchema | None) -> AvroType:
+        return parse_avro(stored or StoredSchema(self.kind, own.text, {}))

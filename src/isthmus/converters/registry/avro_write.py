@@ -178,13 +178,23 @@ class AvroWriting:
 
         return write
 
-    def _struct_writer(self, schema: Schema, avro: AvroType) -> Write:
+    def members(self, schema: Schema, avro: AvroType) -> list[tuple[Field | None, Write]]:
+        """Return for each field of a record the struct's own and how it is written.
+
+        The struct may have none; the default is then written for any value.
+
+        Raises:
+            DataError: They do not fit.
+        """
         by_name = {scrubbed(field.name, self._options): field for field in schema.fields}
         known = {field.name for field in avro.fields}
         if self._strict and not known >= by_name.keys():
             missing = ", ".join(sorted(by_name.keys() - known))
             raise DataError(f"the Avro schema {avro.name} has no field {missing}")
-        members = [self._member(avro, field, by_name.get(field.name)) for field in avro.fields]
+        return [self._member(avro, field, by_name.get(field.name)) for field in avro.fields]
+
+    def _struct_writer(self, schema: Schema, avro: AvroType) -> Write:
+        members = [(0 if of is None else of.index, w) for of, w in self.members(schema, avro)]
         writers = [write for _, write in members]
         in_order = [place for place, _ in members] == list(range(len(schema.fields)))
 
@@ -206,11 +216,12 @@ class AvroWriting:
 
         return write
 
-    def _member(self, avro: AvroType, field: AvroField, of: Field | None) -> tuple[int, Write]:
-        """Return where in the struct a member is, and how it is written."""
+    def _member(
+        self, avro: AvroType, field: AvroField, of: Field | None
+    ) -> tuple[Field | None, Write]:
         if of is not None:
             try:
-                return of.index, self.writer(of.schema, field.type)
+                return of, self.writer(of.schema, field.type)
             except DataError as error:
                 raise DataError(f"field {field.name} of {avro.name}: {error}") from error
         if not field.has_default:
@@ -219,7 +230,7 @@ class AvroWriting:
                 " data has none of that name"
             )
         made = _default_bytes(field.type, field.default)
-        return 0, lambda _: made
+        return None, lambda _: made
 
 
 def _name_the_field(avro: AvroType, members: Iterable[tuple[Any, Write]]) -> None:

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, repeat
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, cast
 
 from isthmus.api.config_def import ConfigDef
 from isthmus.api.converter import Converter, Run, SchemaAndValue
@@ -28,8 +28,10 @@ from isthmus.converters.registry.client import Registry, SchemaNotFoundError, St
 from isthmus.converters.registry.config import RegistryOptions, registry_config
 from isthmus.converters.registry.wire import MAGIC, describe, frame
 
-#: Gives one value's bytes, with the frame in front.
+#: Gives one value's bytes.
 Writer = Callable[[Any], bytes]
+#: Gives the bytes of many values, each behind the first argument; None if one needs a closer look.
+RowsWriter = Callable[[bytes, Sequence[Any]], list[bytes] | None]
 
 #: The schema of values that came without one, as long as it is plain what they are.
 _SCHEMAS_OF_PLAIN_VALUES: Final[Mapping[type, Schema]] = {
@@ -66,6 +68,18 @@ class OwnSchema(Protocol):
     def record_name(self) -> str | None:
         """The full name, by which subjects may be called; None of what has no name."""
         ...
+
+
+class _FramedWriter(NamedTuple):
+    """Writes values of one schema for one topic."""
+
+    before: bytes
+    write: Writer
+    write_rows: RowsWriter | None
+
+    def write_all(self, values: Sequence[Any]) -> list[bytes]:
+        rows = self.write_rows(self.before, values) if self.write_rows else None
+        return list(map(self.write, values)) if rows is None else rows
 
 
 class RegistryConverter(Converter):
@@ -123,6 +137,12 @@ class RegistryConverter(Converter):
         Raises:
             DataError: `stored` cannot hold what `schema` has.
         """
+
+    def make_rows_writer(
+        self, schema: Schema, own: OwnSchema, stored: StoredSchema | None
+    ) -> RowsWriter | None:
+        """Return what writes many values at once, None where there is no faster way."""
+        return None
 
     def frame_end(self, data: bytes, start: int) -> int:
         """Return where the frame ends, whose schema id ends at `start`.
@@ -214,9 +234,8 @@ class RegistryConverter(Converter):
     def from_connect(self, topic: str, schema: Schema | None, value: Any) -> bytes | None:
         if value is None:
             return None
-        return self._writer_of(topic, schema if schema is not None else self._plain(topic, value))(
-            value
-        )
+        schema = schema if schema is not None else self._plain(topic, value)
+        return self._writer_of(topic, schema).write(value)
 
     def from_connect_batch(
         self, topic: str, schema: Schema | None, values: Sequence[Any]
@@ -225,7 +244,7 @@ class RegistryConverter(Converter):
             return [self.from_connect(topic, None, value) for value in values]
         if None in values:
             return [self.from_connect(topic, schema, value) for value in values]
-        return list(map(self._writer_of(topic, schema), values))
+        return self._writer_of(topic, schema).write_all(values)
 
     def _plain(self, topic: str, value: Any) -> Schema:
         schema = _SCHEMAS_OF_PLAIN_VALUES.get(value.__class__)
@@ -236,12 +255,13 @@ class RegistryConverter(Converter):
             )
         return schema
 
-    def _make_writer(self, topic: str, schema: Schema) -> Writer:
+    def _make_writer(self, topic: str, schema: Schema) -> "_FramedWriter":
         try:
             own = self.own_schema(schema)
             subject = self._options.subject(topic, self._is_key, own.record_name)
             schema_id, stored = self._choose(subject, own.text)
             write = self.make_writer(schema, own, stored)
+            write_rows = self.make_rows_writer(schema, own, stored)
         except RetriableError:
             raise
         except ConnectError as error:
@@ -254,7 +274,7 @@ class RegistryConverter(Converter):
             except DataError as error:
                 raise self._unwritable(topic, str(error)) from error
 
-        return write_framed
+        return _FramedWriter(before, write_framed, write_rows)
 
     def _choose(self, subject: str, text: str) -> tuple[int, StoredSchema | None]:
         """Return the id to write, and the schema of it if it is not the data's own."""
