@@ -9,6 +9,7 @@ Java: DistributedHerder.fenceZombieSourceTasks, verifyTaskGenerationAndOwnership
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId
@@ -124,10 +125,27 @@ class Preflight:
         herder: Herder,
         connector_type: ConnectorType,
         fence: Callable[[str], Awaitable[None]],
+        sync_timeout: float,
     ) -> None:
+        self._sync_timeout = sync_timeout
         self._herder = herder
         self._connector_type = connector_type
-        self.fence = fence
+        self._fence = fence
+
+    async def fence(self, name: str) -> None:
+        """Have the leader fence out earlier tasks of the connector.
+
+        Raises:
+            ConnectError: It refuses, fails or cannot be reached.
+        """
+        try:
+            await self._fence(name)
+        except RestError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            # The leader has replaced the key with which the request was signed. Java's task fails.
+            await self._herder.configs.refresh(self._sync_timeout)
+            await self._fence(name)
 
     async def is_for(self, connector: Config) -> bool:
         """Return whether tasks of a connector with this config need it."""

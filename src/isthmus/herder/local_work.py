@@ -19,6 +19,7 @@ from isthmus.herder.errors import RestError
 from isthmus.herder.reconcile import configs_with_placeholders, described, task_configs_changed
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import Status, StatusStore
+from isthmus.worker.requests import Verify
 from isthmus.worker.worker import Worker, WorkerListener
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,11 @@ class Preflight(Protocol):
 
     async def is_for(self, connector: Config) -> bool: ...
 
-    @property
-    def fence(self) -> Callable[[str], Awaitable[None]]: ...
+    async def fence(self, name: str) -> None: ...
 
     async def in_turn(self, action: Callable[[], Awaitable[None]]) -> None: ...
 
-    def verification(self, task: ConnectorTaskId) -> Callable[[], Awaitable[None]]: ...
+    def verification(self, task: ConnectorTaskId) -> Verify: ...
 
 
 class LocalWork:
@@ -211,7 +211,7 @@ class LocalWork:
 
         async def start() -> None:
             self._in_preflight.pop(task, None)
-            await self._start_task_now(task)
+            await self._start_task_now(task, preflight.verification(task))
 
         try:
             await preflight.fence(task.connector)
@@ -220,7 +220,7 @@ class LocalWork:
             self._in_preflight.pop(task, None)
             self._could_not_start(task, error)
 
-    async def _start_task_now(self, task: ConnectorTaskId) -> bool:
+    async def _start_task_now(self, task: ConnectorTaskId, verify: Verify | None = None) -> bool:
         state = self._configs.snapshot()
         raw_connector, raw = state.connector_config(task.connector), state.task_config(task)
         if raw_connector is None or raw is None:
@@ -230,7 +230,7 @@ class LocalWork:
             connector_config, config = self._resolve(raw_connector), self._resolve(raw)
             limit, count = tasks_max(connector_config), state.task_count(task.connector)
             check_tasks_max(task.connector, connector_config, count, limit)
-            return await self._worker.start_task(task, connector_config, config, target)
+            return await self._worker.start_task(task, connector_config, config, target, verify)
         except ConnectError as error:
             self._could_not_start(task, error)
             return False

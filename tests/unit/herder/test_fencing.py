@@ -1,6 +1,7 @@
 """The leader's rounds of fencing, and what a source task waits for before it writes (KIP-618)."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,7 +9,13 @@ import pytest
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId
-from isthmus.herder.errors import BadRequestError, ConflictError, NotFoundError, NotLeaderError
+from isthmus.herder.errors import (
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    NotLeaderError,
+    RestError,
+)
 from isthmus.herder.fencing import Fencing, Preflight
 from isthmus.herder.reconcile import FencingRound, fencing_round
 from isthmus.storage.cluster_state import ClusterState
@@ -210,7 +217,7 @@ async def test_only_sources_are_fenced_and_only_by_the_leader(
 
 @pytest.fixture
 def preflight(bench: Bench, fencing: Fencing) -> Preflight:
-    return Preflight(bench.herder, kind_of, fencing.fence_zombies)
+    return Preflight(bench.herder, kind_of, fencing.fence_zombies, 5.0)
 
 
 async def test_a_task_with_its_configs_on_its_worker_may_start(
@@ -254,3 +261,23 @@ async def test_a_task_that_was_revoked_may_not_start(bench: Bench, preflight: Pr
 async def test_only_sources_need_a_preflight(preflight: Preflight) -> None:
     assert await preflight.is_for({"name": "s"})
     assert not await preflight.is_for({"name": "sink"})
+
+
+@pytest.mark.parametrize(("status", "asked"), [(403, 2), (409, 1)])
+async def test_the_leader_is_asked_again_if_it_has_replaced_the_key_meanwhile(
+    bench: Bench, status: int, asked: int
+) -> None:
+    answers = [RestError(status, "no"), None]
+    given: list[Exception | None] = []
+
+    async def fence(_name: str) -> None:
+        given.append(answers[len(given)])
+        if (error := given[-1]) is not None:
+            raise error
+
+    preflight = Preflight(bench.herder, kind_of, fence, 5.0)
+
+    with contextlib.suppress(RestError):
+        await preflight.fence("c")
+
+    assert len(given) == asked
