@@ -18,7 +18,7 @@ from isthmus.config.clients import (
 )
 from isthmus.config.worker import WorkerConfig
 from isthmus.kafka.fencing import fence_producers
-from isthmus.kafka.leader_writer import LeaderWriter, PrivilegedWriteError
+from isthmus.kafka.transactional_writer import PrivilegedWriteError, TransactionalWriter
 from isthmus.storage.config_store import ConfigStore
 from tests.broker.test_topic_log import CLIENT_LOG, make_log
 from tests.unit.config.workers import worker
@@ -100,7 +100,9 @@ def test_a_fencing_that_cannot_be_done_in_time_says_so() -> None:
 async def leader(group: Group, topic: str) -> AsyncGenerator[ConfigStore]:
     """Make the store of a worker that has just been elected."""
     servers = str(group.originals["bootstrap.servers"])
-    writer = LeaderWriter(topic, {**leader_producer_config(group).settings, "logger": CLIENT_LOG})
+    writer = TransactionalWriter(
+        topic, {**leader_producer_config(group).settings, "logger": CLIENT_LOG}
+    )
     store = ConfigStore(make_log(servers, topic), leader_writer=writer)
     await store.start(Told())
     try:
@@ -162,11 +164,13 @@ async def test_who_does_not_lead_may_write_target_states_and_nothing_else(
 
 async def test_a_claim_that_nobody_answers_can_be_made_again() -> None:
     nowhere = worker({"bootstrap.servers": "127.0.0.1:1"})
-    writer = LeaderWriter("t", {**leader_producer_config(nowhere).settings, "logger": CLIENT_LOG})
+    writer = TransactionalWriter(
+        "t", {**leader_producer_config(nowhere).settings, "logger": CLIENT_LOG}
+    )
 
     for _ in range(2):
         with pytest.raises(
-            ConnectError, match=r"^Failed to create and initialize fencable producer"
+            ConnectError, match=r"^Failed to create and initialize fencable producer for topic t: "
         ):
             await writer.claim(0.2)
 

@@ -15,6 +15,7 @@ from isthmus.config.clients import (
     fencing_producer_config,
     internal_admin_config,
     kafka_python_config,
+    source_producer_config,
     task_transactional_id,
 )
 from isthmus.config.worker import Store, WorkerConfig
@@ -27,13 +28,13 @@ from isthmus.herder.leader import Leadership
 from isthmus.herder.local_work import LocalWork
 from isthmus.herder.loggers import Loggers
 from isthmus.herder.metrics import Metrics
-from isthmus.herder.offsets import Offsets
+from isthmus.herder.offsets import ExactlyOnce, Offsets
 from isthmus.herder.validation import Validation
 from isthmus.kafka.admin import TopicAdmin
 from isthmus.kafka.consumer_groups import ConsumerGroups
 from isthmus.kafka.fencing import fence_producers
-from isthmus.kafka.leader_writer import LeaderWriter
 from isthmus.kafka.topic_log import TopicLog
+from isthmus.kafka.transactional_writer import TransactionalWriter
 from isthmus.logs import librdkafka_logger
 from isthmus.rest.config import RestConfig
 from isthmus.rest.server import RestServer
@@ -73,7 +74,7 @@ class Mode(Protocol):
         """Return what a store stands on."""
         ...
 
-    def leader_writer(self) -> LeaderWriter | None:
+    def leader_writer(self) -> TransactionalWriter | None:
         """Return what only the leader writes the config topic with; None if any worker may."""
         ...
 
@@ -203,7 +204,9 @@ class Connect:
                 self._offsets,
                 self._groups,
                 resolve,
-                self._fencing.fence_zombies if exactly_once else None,
+                ExactlyOnce(self._fencing.fence_zombies, self._offset_writer)
+                if exactly_once
+                else None,
             ),
             validation,
             Loggers(self._configs, self._worker.set_log_level),
@@ -259,6 +262,12 @@ class Connect:
             if error.url is None:
                 raise
             await self._rest.client.fence_zombies(error.url, name, *self._signing())
+
+    def _offset_writer(self, name: str, connector: Mapping[str, str | None]) -> TransactionalWriter:
+        """Return what writes offsets in place of the connector's first task."""
+        found = source_producer_config(self._config, connector, name, 0, transactional=True)
+        settings = {**found.settings, "logger": librdkafka_logger()}
+        return TransactionalWriter(self._config.offset_storage_topic, settings)
 
     def _signing(self) -> tuple[bytes | None, str]:
         """Return the session key, None while the group needs none, and what to sign with."""

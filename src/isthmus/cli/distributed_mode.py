@@ -16,8 +16,8 @@ from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.api import HerderServices
 from isthmus.herder.herder import Herder
 from isthmus.kafka.admin import TopicAdmin
-from isthmus.kafka.leader_writer import LeaderWriter
 from isthmus.kafka.topic_log import KafkaTopicLog
+from isthmus.kafka.transactional_writer import TransactionalWriter
 from isthmus.logs import librdkafka_logger
 
 _PURPOSES: dict[Store, str] = {
@@ -60,7 +60,7 @@ class DistributedMode:
             _with_logger(clients.producer),
         )
 
-    def leader_writer(self) -> LeaderWriter | None:
+    def leader_writer(self) -> TransactionalWriter | None:
         """Return what the leader writes the config topic with; None without exactly-once support.
 
         A cluster that prepares for that support has it too, so that a leader that is not prepared
@@ -69,7 +69,7 @@ class DistributedMode:
         if self._config.exactly_once_source_support == "disabled":
             return None
         topic = self._config.internal_topic("config").name
-        return LeaderWriter(topic, _with_logger(leader_producer_config(self._config)))
+        return TransactionalWriter(topic, _with_logger(leader_producer_config(self._config)))
 
     def make_member(
         self, herder: Herder, worker_id: str, loop: asyncio.AbstractEventLoop

@@ -9,8 +9,8 @@ from isthmus.group.alone import LoneMember
 from isthmus.herder.herder import Herder
 from isthmus.herder.standalone import StandaloneServices
 from isthmus.kafka.admin import TopicAdmin
-from isthmus.kafka.leader_writer import LeaderWriter
 from isthmus.kafka.topic_log import TopicLog
+from isthmus.kafka.transactional_writer import TransactionalWriter
 from isthmus.storage.memory_log import MemoryLog
 from isthmus.storage.offset_file import OffsetFile
 
@@ -27,7 +27,7 @@ class StandaloneMode:
         """Return what the store stands on; no topic is needed."""
         return OffsetFile(self._offset_file) if store == "offset" else MemoryLog()
 
-    def leader_writer(self) -> LeaderWriter | None:
+    def leader_writer(self) -> TransactionalWriter | None:
         """Return None: nobody else writes."""
         return None
 

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from isthmus.api.errors import ConnectError
@@ -23,6 +24,7 @@ from isthmus.herder.validation import VALIDATION_TIMEOUT, PluginJobs, Validation
 from isthmus.herder.views import ConnectorOffset, ConnectorOffsets, Message
 from isthmus.kafka.consumer_groups import ConsumerGroups, GroupInUseError
 from isthmus.kafka.offset_codec import encode_key, encode_value
+from isthmus.kafka.transactional_writer import TransactionalWriter
 from isthmus.plugins import wanted_by
 from isthmus.storage.offset_store import OffsetStore
 
@@ -40,6 +42,18 @@ _DONE_BY_FRAMEWORK = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ExactlyOnce:
+    """How the offsets of a source are changed with exactly-once support (KIP-618).
+
+    Zombies are fenced out first, lest they write behind the back of who has just set offsets.
+    """
+
+    fence_zombies: Callable[[str], Awaitable[None]]
+    #: Makes what writes the offsets of a connector with this name and config.
+    make_writer: Callable[[str, Mapping[str, str | None]], TransactionalWriter]
+
+
 class Offsets:
     """Lists and changes connectors' offsets. For the event loop only."""
 
@@ -51,19 +65,16 @@ class Offsets:
         store: OffsetStore,
         groups: Callable[[Mapping[str, str | None]], ConsumerGroups],
         resolve: Callable[[Mapping[str, str | None]], dict[str, str | None]],
-        fence: Callable[[str], Awaitable[None]] | None = None,
+        exactly_once: ExactlyOnce | None = None,
     ) -> None:
-        """`fence` fences out a source's zombies, as the leader; None without exactly-once support.
-
-        A zombie could write offsets behind the back of who has just set them.
-        """
+        """`exactly_once` is how to change the offsets of sources; None without that support."""
         self._herder = herder
         self._validation = validation
         self._jobs = jobs
         self._store = store
         self._groups = groups
         self._resolve = resolve
-        self._fence = fence
+        self._exactly_once = exactly_once
 
     async def all(self, name: str) -> ConnectorOffsets:
         """Return where the connector stands in each partition of its source, or topic."""
@@ -100,15 +111,15 @@ class Offsets:
         async def when_stopped() -> T:
             return await action(self._resolve(await self._stopped_config(name)))
 
-        if self._fence is not None:
+        if self._exactly_once is not None:
             config = await self._herder.request(lambda: self._stopped_config(name))
             if await self._validation.connector_type(config) == "source":
-                await self._fence_zombies(self._fence, name)
+                await self._fence_zombies(self._exactly_once, name)
         return await self._herder.request(when_stopped)
 
-    async def _fence_zombies(self, fence: Callable[[str], Awaitable[None]], name: str) -> None:
+    async def _fence_zombies(self, exactly_once: ExactlyOnce, name: str) -> None:
         try:
-            await fence(name)
+            await exactly_once.fence_zombies(name)
         except RequestTargetError:
             raise
         except ConnectError as error:
@@ -172,9 +183,12 @@ class Offsets:
     ) -> Message:
         arguments = {"config": config, "offsets": [[part, offset] for part, offset in offsets]}
         complete = await self._have_altered(config, arguments)
-        await self._store.set(
-            [(encode_key(name, part), encode_value(offset)) for part, offset in offsets]
-        )
+        records = [(encode_key(name, part), encode_value(offset)) for part, offset in offsets]
+        if self._exactly_once is None:
+            await self._store.set(records)
+        elif records:
+            writer = self._exactly_once.make_writer(name, config)
+            await self._store.set_at_once(records, writer)
         return _message(complete, verb)
 
     async def _have_altered(self, config: Mapping[str, str | None], arguments: object) -> Any:

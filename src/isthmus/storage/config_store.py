@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
-from isthmus.kafka.leader_writer import LeaderWriter, PrivilegedWriteError
 from isthmus.kafka.topic_log import LogRecord, TopicLog
+from isthmus.kafka.transactional_writer import PrivilegedWriteError, TransactionalWriter
 from isthmus.storage.cluster_state import ClusterState, SessionKey
 from isthmus.storage.config_records import (
     ConfigListener,
@@ -55,7 +55,7 @@ class ConfigStore:
         self,
         topic_log: TopicLog,
         timeout: float = TOTAL_TIMEOUT,
-        leader_writer: LeaderWriter | None = None,
+        leader_writer: TransactionalWriter | None = None,
     ) -> None:
         self._log = topic_log
         self._timeout = timeout

@@ -15,8 +15,12 @@ from isthmus.api.errors import DataError
 from isthmus.kafka.jackson import jackson_dumps
 from isthmus.kafka.offset_codec import decode_key, decode_value
 from isthmus.kafka.topic_log import LogRecord, TopicLog
+from isthmus.kafka.transactional_writer import TransactionalWriter
 
 log = logging.getLogger(__name__)
+
+#: Seconds for each of the two steps of a transaction that somebody waits for.
+_TRANSACTION_TIMEOUT = 30.0
 
 
 class OffsetStore:
@@ -45,6 +49,22 @@ class OffsetStore:
     async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write values; returns when they are acknowledged."""
         await self._log.send([(self._known(key), value) for key, value in records])
+
+    async def set_at_once(
+        self, records: Sequence[tuple[bytes, bytes | None]], writer: TransactionalWriter
+    ) -> None:
+        """Write values in one transaction, all or none of them; then `writer` is of no more use.
+
+        Raises:
+            ConnectError: They could not be written.
+        """
+        try:
+            await writer.claim(_TRANSACTION_TIMEOUT)
+            await writer.write(
+                [(self._known(key), value) for key, value in records], _TRANSACTION_TIMEOUT
+            )
+        finally:
+            await writer.stop()
 
     async def offsets_of(self, connector: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Return each partition of a connector that has an offset, with it."""

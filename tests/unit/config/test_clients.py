@@ -13,9 +13,11 @@ from isthmus.config.clients import (
     ClientConfig,
     connector_admin_config,
     dlq_producer_config,
+    fencing_producer_config,
     internal_admin_config,
     internal_log_configs,
     kafka_python_config,
+    leader_producer_config,
     sink_consumer_config,
     source_producer_config,
 )
@@ -324,6 +326,35 @@ def test_only_exactly_once_workers_wait_for_transactions(
     logs = internal_log_configs(worker({"exactly.once.source.support": support}), store)
 
     assert logs.consumer.settings["isolation.level"] == isolation
+
+
+def test_zombies_are_fenced_out_with_the_settings_of_the_connectors_admin_client() -> None:
+    config = worker({"admin.retry.backoff.ms": "7", "producer.linger.ms": "99"})
+    overrides = {
+        "admin.override.bootstrap.servers": "elsewhere:9092",
+        "producer.override.linger.ms": "98",
+    }
+
+    settings = as_producer(fencing_producer_config(config, overrides, "orders"))
+
+    assert settings["bootstrap.servers"] == "elsewhere:9092"
+    assert settings["client.id"] == "connector-worker-adminclient-orders"
+    assert settings["retry.backoff.ms"] == 7
+    assert settings["linger.ms"] not in (98, 99)
+
+
+def test_all_leaders_of_a_group_have_one_transactional_id() -> None:
+    settings = as_producer(
+        leader_producer_config(worker({"client.id": "blue", "transactional.id": "mine"}))
+    )
+
+    expected = {
+        "acks": "all",
+        "client.id": "connect-cluster-blue-configs-leader",
+        "enable.idempotence": "true",
+        "transactional.id": "connect-cluster-connect-cluster",
+    }
+    assert expected.items() <= settings.items()
 
 
 def test_the_workers_admin_client_is_named_after_group_and_worker() -> None:

@@ -11,7 +11,7 @@ from isthmus.group.assignor import Work
 from isthmus.group.protocol import Assignment, ConnectProtocol
 from isthmus.herder.herder import Herder
 from isthmus.herder.leader import Leadership
-from isthmus.kafka.leader_writer import LeaderWriter
+from isthmus.kafka.transactional_writer import TransactionalWriter
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import StatusStore
 from tests.support.memory_log import MemoryLog
@@ -108,7 +108,7 @@ def set_no_level(_namespace: str, _level: str) -> None:
 
 @asynccontextmanager
 async def make_bench(
-    settings: Mapping[str, str] = SETTINGS, leader_writer: LeaderWriter | None = None
+    settings: Mapping[str, str] = SETTINGS, leader_writer: TransactionalWriter | None = None
 ) -> AsyncGenerator[Bench]:
     config = WorkerConfig.from_properties(settings)
     log = MemoryLog()

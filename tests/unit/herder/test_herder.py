@@ -9,7 +9,7 @@ from isthmus.api.errors import ConnectError
 from isthmus.channel import TargetState
 from isthmus.group.protocol import ConnectProtocol
 from isthmus.herder.errors import NotLeaderError, RestError
-from isthmus.kafka.leader_writer import PrivilegedWriteError
+from isthmus.kafka.transactional_writer import PrivilegedWriteError
 from tests.unit.herder.bench import SETTINGS, TASK, Bench, make_bench
 
 

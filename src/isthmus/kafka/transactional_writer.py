@@ -1,5 +1,6 @@
-"""Writes of a leader that a later leader fences out (KIP-618).
+"""Writes in transactions, whose writer the next one with the same id fences out (KIP-618).
 
+A leader writes the config topic so, and whoever changes the offsets of a stopped source those.
 Java: KafkaConfigBackingStore's fencable producer.
 """
 
@@ -27,19 +28,18 @@ class PrivilegedWriteError(ConnectError):
     """
 
 
-class LeaderWriter:
+class TransactionalWriter:
     """Writes to a topic, each call in a transaction. For the event loop only.
 
-    All leaders of a group have one transactional id. Who has claimed it last may write; the writes
-    of those before fail, and what they have not committed is never seen by readers of what is
-    committed.
+    Who has claimed its transactional id last may write; the writes of those before fail, and what
+    they have not committed is never seen by readers of what is committed.
     """
 
     def __init__(self, topic: str, settings: Mapping[str, Any]) -> None:
         """`settings` are those of a producer, with its transactional id."""
         self._topic = topic
         self._settings = dict(settings)
-        self._thread = ThreadPoolExecutor(1, f"{topic}-leader-writer")
+        self._thread = ThreadPoolExecutor(1, f"{topic}-transactions")
         self._stopping = threading.Event()
         #: On the thread alone; it may still be about to claim.
         self._producer: Producer | None = None
@@ -51,7 +51,7 @@ class LeaderWriter:
         return self._claimed
 
     async def claim(self, timeout: float) -> None:
-        """Fence out all earlier leaders, unless that is done.
+        """Fence out all who claimed it before, unless that is done.
 
         A claim that took too long goes on, and the next call waits for it again.
 
@@ -63,7 +63,7 @@ class LeaderWriter:
             self._claimed = True
 
     async def relinquish(self) -> None:
-        """Give up the privilege to write, since another worker leads."""
+        """Give up the privilege to write: it is another's."""
         if self._claimed:
             self._claimed = False
             await self._on_thread(self._drop)
@@ -76,7 +76,7 @@ class LeaderWriter:
         """
         if not self._claimed:
             raise PrivilegedWriteError(
-                "Cannot produce to config topic without claiming write privileges first"
+                f"Cannot produce to topic {self._topic} without claiming write privileges first"
             )
         try:
             await self._on_thread(self._write, list(records), timeout)
@@ -107,7 +107,7 @@ class LeaderWriter:
             if not _is_under_way(error):
                 self._drop()
             raise ConnectError(
-                "Failed to create and initialize fencable producer for config topic:"
+                f"Failed to create and initialize fencable producer for topic {self._topic}:"
                 f" {_reason(error)}"
             ) from error
 
@@ -129,7 +129,7 @@ class LeaderWriter:
         except (KafkaException, BufferError) as error:
             reasons = [failure.str() for failure in failures] or [_reason(error)]
             raise PrivilegedWriteError(
-                f"Failed to perform fencable send to config topic: {reasons[0]}"
+                f"Failed to perform fencable send to topic {self._topic}: {reasons[0]}"
             ) from error
 
     def _finish(self, call: Callable[[float], object], deadline: float) -> None:
