@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Producer
 from isthmus.api.errors import ConnectError
 
 #: Each is a client with connections of its own.
-_AT_ONCE = 8
+_AT_ONCE = 16
 
 
 def fence_producers(
