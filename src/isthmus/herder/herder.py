@@ -221,6 +221,8 @@ class Herder:
         log.info("Herder stopping")
         self.stages.begin("shutting down")
         self._stopping = True
+        # First, or those that wait for a turn would fail instead of being stopped.
+        self.work.abandon_preflights()
         self.turns.close_requests()
         if self._takes_turns:
             await self.turns.of_group(self.work.stop_all)

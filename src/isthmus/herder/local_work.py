@@ -117,6 +117,12 @@ class LocalWork:
             if not state.contains(name):
                 self._statuses.delete_topics(name)
 
+    def abandon_preflights(self) -> None:
+        """Start no task that waits for its preflight."""
+        for waiting in self._in_preflight.values():
+            waiting.cancel()
+        self._in_preflight.clear()
+
     async def stop_all(self) -> None:
         """Stop everything and write down the last states."""
         await self.stop(self.running)

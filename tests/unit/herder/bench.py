@@ -45,6 +45,9 @@ class NotedWork:
         self.notes += [f"stop {item}" for item in _items(work & self.running)]
         self.running -= work
 
+    def abandon_preflights(self) -> None:
+        self.notes.append("abandon preflights")
+
     async def stop_all(self) -> None:
         await self.stop(self.running)
 

@@ -180,7 +180,7 @@ async def test_a_stopping_worker_refuses_requests_and_offers_nothing(bench: Benc
 
     await bench.herder.stop_work()
 
-    assert bench.work.notes[-1] == "stop c"
+    assert bench.work.notes[-2:] == ["abandon preflights", "stop c"]
     assert (await bench.herder.prepare_join()).allocation is None
     with pytest.raises(RestError, match="Worker is shutting down"):
         await bench.herder.request(bench.herder.current)

@@ -158,3 +158,17 @@ async def test_a_preflight_that_fails_is_the_tasks_failure(site: Site) -> None:
         "Fencing failed because new task configurations were generated",
     )
     assert site.worker.tasks == {}
+
+
+async def test_a_worker_that_stops_abandons_tasks_in_their_preflight_without_failing_them(
+    site: Site,
+) -> None:
+    await site.work.start(WORK)
+    await site.settle()
+
+    site.work.abandon_preflights()
+    site.gate.opened.set()
+    await site.work.stop_all()
+    await site.settle()
+
+    assert (site.worker.tasks, site.statuses.task(TASK)) == ({}, None)
