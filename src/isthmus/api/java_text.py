@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import chain
-from operator import attrgetter, methodcaller
+from operator import methodcaller
 from typing import Any, Final
 
 from isthmus.api.schema import Schema, Type
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Struct, Structs
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = (
@@ -26,8 +26,8 @@ _EPOCH: Final = date(1970, 1, 1)
 #: The types whose `str` is Java's text; bool, a subclass of int, is none.
 _PLAIN: Final = frozenset((str, int))
 _TEXT: Final = frozenset((str,))
-_MEMBERS_OF_MAP: Final[Callable[[Any], Iterable[Any]]] = methodcaller("values")
-_MEMBERS_OF_STRUCT: Final[Callable[[Any], Iterable[Any]]] = attrgetter("values")
+_MEMBERS: Final[Callable[[Any], Iterable[Any]]] = methodcaller("values")
+_MAP: Final = {dict}
 _FLOAT32: Final = struct.Struct(">f")
 
 #: What errors call Python's types, in the words of those who know Java's.
@@ -74,24 +74,20 @@ def java_text(value: Any, schema: Schema | None = None) -> str:
 def java_texts(values: Sequence[Any], schema: Schema | None = None) -> list[str]:
     """Return `java_text` of each value, all of one schema.
 
-    Maps that all have the same keys and structs of one schema, with only strings and integers in
+    Maps that all have the same keys and a column of structs, with only strings and integers in
     them, are laid out once and filled in C. Measured with four members: 0.8 µs a map, else 2.9 µs.
     """
-    kinds = set(map(type, values))
-    layout, members = None, _MEMBERS_OF_MAP
-    if kinds == {dict}:
-        layout = _layout_of_maps(values)
-    elif kinds == {Struct}:
-        layout, members = _layout_of_structs(values), _MEMBERS_OF_STRUCT
-    if layout is None or not _are_plain(map(members, values)):
+    rows: Sequence[Iterable[Any]] = []
+    layout = None
+    structs = None if schema is None else Structs.of(schema, values)
+    if structs is not None:
+        rows, layout = structs.rows, _layout_of_structs(structs.schema)
+    elif set(map(type, values)) == _MAP:
+        rows, layout = list(map(_MEMBERS, values)), _layout_of_maps(values)
+    # The text of a string or an integer is that of `str`.
+    if layout is None or not _PLAIN.issuperset(map(type, chain.from_iterable(rows))):
         return [java_text(value, schema) for value in values]
-    rows: Iterable[tuple[Any, ...]] = map(tuple, map(members, values))
-    return [*map(layout.__mod__, rows)]
-
-
-def _are_plain(rows: Iterable[Iterable[object]]) -> bool:
-    """Return whether the text of all members is that of `str`."""
-    return _PLAIN.issuperset(map(type, chain.from_iterable(rows)))
+    return [*map(layout.__mod__, map(tuple, rows))]
 
 
 def _layout_of_maps(values: Sequence[dict[Any, Any]]) -> str | None:
@@ -104,11 +100,7 @@ def _layout_of_maps(values: Sequence[dict[Any, Any]]) -> str | None:
     return f"{{{', '.join(map(_shown_member, keys))}}}"
 
 
-def _layout_of_structs(values: Sequence[Struct]) -> str | None:
-    """Return how all these structs are laid out, or None if they have different schemas."""
-    schema = values[0].schema
-    if any(value.schema is not schema for value in values):
-        return None
+def _layout_of_structs(schema: Schema) -> str:
     return f"Struct{{{','.join(_shown_member(field.name) for field in schema.fields)}}}"
 
 

@@ -27,7 +27,7 @@ from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.logical import LOGICAL_NAMES
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Structs
 from isthmus.converters import json_text
 from isthmus.converters.json_read import DigitsNeeded, Reader, RowsReader, reader, rows_reader
 from isthmus.converters.json_schema import schema_from_json, schema_to_json
@@ -50,7 +50,6 @@ _NO_ENVELOPE: Final = (
     " in your converter configuration."
 )
 _ONLY_STRINGS: Final = {str}
-_ONLY_STRUCTS: Final = {Struct}
 
 
 class _Form(NamedTuple):
@@ -74,7 +73,7 @@ class _Source(NamedTuple):
     #: For structs without objects or arrays in them: how many are read at once.
     read_rows: RowsReader | None
 
-    def read_all(self, payloads: list[Any]) -> list[Any]:
+    def read_all(self, payloads: list[Any]) -> Sequence[Any]:
         """Return the value of each parsed payload."""
         if self.is_string and set(map(type, payloads)) == _ONLY_STRINGS:
             return payloads
@@ -137,10 +136,11 @@ class JsonConverter(Converter, HeaderConverter):
             written = json_text.write_strings(list(values), before, after)
             if written is not None:
                 return cast("list[bytes | None]", written)
-        if form.write_rows is not None and _are_all_of(schema, values):
+        structs = Structs.of(schema, values) if form.write_rows else None
+        if form.write_rows is not None and structs is not None:
             try:
-                rows = form.write_rows(values)
-                written = json_text.write_objects(rows, form.first_key, before, after)
+                objects = form.write_rows(structs.rows)
+                written = json_text.write_objects(objects, form.first_key, before, after)
                 return cast("list[bytes | None]", written)
             except ValueError:
                 pass  # half of a surrogate pair somewhere
@@ -261,15 +261,6 @@ class JsonConverter(Converter, HeaderConverter):
 
     def to_connect_header(self, topic: str, key: str, data: bytes | None) -> SchemaAndValue:
         return self.to_connect(topic, data)
-
-
-def _are_all_of(schema: Schema, values: Sequence[Any]) -> bool:
-    """Return whether all values are structs of just this schema."""
-    return (
-        bool(values)
-        and set(map(type, values)) == _ONLY_STRUCTS
-        and (all(value.schema is schema for value in values))
-    )
 
 
 def _is_string(schema: Schema | None) -> bool:

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import repeat
 from typing import Any, Final, TypeAlias, cast
 
 from isthmus.api.errors import DataError
@@ -30,12 +29,12 @@ from isthmus.api.logical import (
     timestamp_from_ms,
 )
 from isthmus.api.schema import Field, Schema, Type
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Struct, Structs
 from isthmus.converters.json_text import wrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
 #: Parsed payloads → a struct of each; None if they must be read one by one.
-RowsReader: TypeAlias = Callable[[Sequence[Any]], list[Struct] | None]
+RowsReader: TypeAlias = Callable[[Sequence[Any]], Structs | None]
 #: A schema, and what makes readers of those within it → its reader, None for the usual one.
 Special: TypeAlias = Callable[[Schema, Callable[[Schema | None], Reader]], Reader | None]
 
@@ -263,7 +262,7 @@ def rows_reader(schema: Schema | None, *, replace_null: bool) -> RowsReader | No
     names = {tuple(f.name for f in fields)}
     columns = [_column_check(f.schema, replace_null=replace_null) for f in fields]
 
-    def read(payloads: Sequence[Any]) -> list[Struct] | None:
+    def read(payloads: Sequence[Any]) -> Structs | None:
         if set(map(type, payloads)) != _ONLY_OBJECTS:
             return None
         keys: set[tuple[str, ...]] = set(map(tuple, payloads))
@@ -273,7 +272,7 @@ def rows_reader(schema: Schema | None, *, replace_null: bool) -> RowsReader | No
         found = zip(*rows, strict=True)
         if not all(is_done(column) for is_done, column in zip(columns, found, strict=True)):
             return None
-        return list(map(Struct.from_values, repeat(schema), rows))
+        return Structs(schema, rows)
 
     return read
 

@@ -29,8 +29,8 @@ from isthmus.api.struct import Struct
 from isthmus.converters.json_text import Literal
 
 Writer: TypeAlias = Callable[[Any], Any]
-#: Structs of one schema → JSON objects with the schema's members in its order.
-RowsWriter: TypeAlias = Callable[[Sequence[Struct]], list[dict[str, Any]]]
+#: Rows of members → JSON objects.
+RowsWriter: TypeAlias = Callable[[Sequence[Sequence[Any]]], list[dict[str, Any]]]
 
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 #: Types of which orjson's text is Jackson's text.
@@ -287,8 +287,8 @@ def rows_writer(schema: Schema, options: WriterOptions) -> RowsWriter | None:
     names = [field.name for field in schema.fields]
     columns = [_column_writer(field.schema, options) for field in schema.fields]
 
-    def write(values: Sequence[Struct]) -> list[dict[str, Any]]:
-        found = zip(*[value.values for value in values], strict=True)
+    def write(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+        found = zip(*rows, strict=True)
         written = [column(entries) for column, entries in zip(columns, found, strict=True)]
         return [dict(zip(names, row, strict=True)) for row in zip(*written, strict=True)]
 

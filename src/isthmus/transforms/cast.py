@@ -9,6 +9,7 @@ from isthmus.api.errors import ConfigError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
+from isthmus.api.struct import Structs
 from isthmus.transforms.casts import OUTPUTS, Caster, names
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
@@ -27,7 +28,6 @@ from isthmus.transforms.structs import (
     require_struct_schema,
     require_structs,
     struct_of,
-    to_structs,
 )
 
 _PURPOSE: Final = "cast types"
@@ -140,7 +140,7 @@ class Cast(ColumnTransformation):
                 value = row[place]
                 row[place] = caster[type(value)](value)
         plan.required.check(rows)
-        return plan.schema, to_structs(plan.schema, rows)
+        return plan.schema, Structs(plan.schema, rows)
 
     def _whole_plan_for(self, schema: Schema) -> _WholePlan:
         target = self._targets[_WHOLE]

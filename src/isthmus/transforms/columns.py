@@ -16,6 +16,7 @@ from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class
 from isthmus.api.record import RecordBatch, SinkBatch, SourceBatch, SourceRecord
 from isthmus.api.schema import Schema
+from isthmus.api.struct import Structs
 from isthmus.api.transformation import AnyRecord, Transformation
 
 Side: TypeAlias = Literal["Key", "Value"]
@@ -103,7 +104,7 @@ class ColumnTransformation(SideTransformation):
 
     def apply_batch(self, batch: RecordBatch) -> Sequence[RecordBatch]:
         column = self.column(batch)
-        if self.PASSES_NULL and NoneType in set(map(type, column)):
+        if self.PASSES_NULL and has_null(column):
             return self._around_nulls(batch, column)
         return (self._changed(batch, column),)
 
@@ -120,6 +121,24 @@ class ColumnTransformation(SideTransformation):
                 done.append(part if is_null else self._changed(part, column[start:row]))
                 start = row
         return done
+
+
+def has_null(column: Column) -> bool:
+    """Return whether a key or value of the column is null."""
+    return not isinstance(column, Structs) and NoneType in set(map(type, column))
+
+
+def without_nulls(column: Column) -> Column:
+    """Return the keys or values that are not null."""
+    return [value for value in column if value is not None] if has_null(column) else column
+
+
+def with_nulls(made: Column, column: Column) -> Column:
+    """Return what was made of `without_nulls(column)`, with the column's nulls in their places."""
+    if len(made) == len(column):
+        return made
+    rest = iter(made)
+    return [None if value is None else next(rest) for value in column]
 
 
 def require_maps(column: Column, purpose: str) -> Sequence[dict[Any, Any]]:

@@ -10,7 +10,7 @@ from isthmus.api.java_text import java_class
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Field, Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Struct, Structs
 from isthmus.transforms.casts import type_of
 from isthmus.transforms.columns import (
     Change,
@@ -25,7 +25,6 @@ from isthmus.transforms.structs import (
     Row,
     require_structs,
     struct_of,
-    to_structs,
 )
 
 _PURPOSE: Final = "flattening"
@@ -101,7 +100,7 @@ class Flatten(ColumnTransformation):
             plan.level.append(struct, row)
             rows.append(row)
         plan.required.check(rows)
-        return plan.schema, to_structs(plan.schema, rows)
+        return plan.schema, Structs(plan.schema, rows)
 
     def _flat_map(self, prefix: str, value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
         for key, member in value.items():

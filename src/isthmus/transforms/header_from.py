@@ -8,6 +8,7 @@ from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.java_text import schema_text
 from isthmus.api.record import Header, Headers, RecordBatch
 from isthmus.api.schema import Field, Schema
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Column,
@@ -22,7 +23,6 @@ from isthmus.transforms.structs import (
     RequiredMembers,
     require_structs,
     struct_of,
-    to_structs,
 )
 
 
@@ -131,7 +131,7 @@ class HeaderFrom(SideTransformation):
         if self._moves:
             rows = plan.left.rows(structs)
             plan.required.check(rows)
-            schema, left = plan.schema, to_structs(plan.schema, rows)
+            schema, left = plan.schema, Structs(plan.schema, rows)
         taken = plan.taken.rows(structs)
         for members in taken:
             _check_headers(members, schemas)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import Change, Column, ColumnTransformation, Side, once_per_schema
-from isthmus.transforms.structs import RequiredMembers, struct_of, to_structs
+from isthmus.transforms.structs import RequiredMembers, struct_of
 
 
 class _Plan(NamedTuple):
@@ -43,7 +44,7 @@ class HoistField(ColumnTransformation):
         plan = self._plan(schema)
         rows = [[value] for value in column]
         plan.required.check(rows)
-        return plan.schema, to_structs(plan.schema, rows)
+        return plan.schema, Structs(plan.schema, rows)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         made = struct_of([(self._field, schema)])

@@ -10,6 +10,7 @@ from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.logical import TIMESTAMP, timestamp_from_ms
 from isthmus.api.record import RecordBatch, SinkBatch
 from isthmus.api.schema import INT32, INT64, STRING, Schema
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -25,7 +26,6 @@ from isthmus.transforms.structs import (
     RequiredMembers,
     require_structs,
     struct_of,
-    to_structs,
 )
 
 _PURPOSE: Final = "field insertion"
@@ -138,7 +138,7 @@ class InsertField(ColumnTransformation):
                 inserted[place] = list(map(_timestamp, inserted[place]))
         for row, items in zip(rows, zip(*inserted, strict=True), strict=True):
             row += items
-        return plan.schema, to_structs(plan.schema, rows)
+        return plan.schema, Structs(plan.schema, rows)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         fields = [(field.name, field.schema) for field in schema.fields]

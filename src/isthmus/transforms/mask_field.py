@@ -11,6 +11,7 @@ from isthmus.api.java_text import java_class, to_float32
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
+from isthmus.api.struct import Structs
 from isthmus.transforms.casts import INTEGER_BITS, wrapped
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
@@ -22,7 +23,7 @@ from isthmus.transforms.columns import (
     once_per_schema,
     require_maps,
 )
-from isthmus.transforms.structs import MemberReader, RequiredMembers, require_structs, to_structs
+from isthmus.transforms.structs import MemberReader, RequiredMembers, require_structs
 
 _PURPOSE: Final = "mask fields"
 Mask: TypeAlias = Callable[[Any], Any]
@@ -102,7 +103,7 @@ class MaskField(ColumnTransformation):
             for row in rows:
                 row[place] = mask(row[place])
         plan.required.check(rows)
-        return schema, to_structs(schema, rows)
+        return schema, Structs(schema, rows)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         return _Plan(

@@ -7,6 +7,7 @@ from isthmus.api.config_def import ConfigDef, Importance, LambdaValidator, Type,
 from isthmus.api.errors import ConfigError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -22,7 +23,6 @@ from isthmus.transforms.structs import (
     RequiredMembers,
     require_structs,
     struct_of,
-    to_structs,
 )
 
 _PURPOSE: Final = "field replacement"
@@ -116,7 +116,7 @@ class ReplaceField(ColumnTransformation):
         plan = self._plan(schema)
         rows = plan.reader.rows(structs)
         plan.required.check(rows)
-        return plan.schema, to_structs(plan.schema, rows)
+        return plan.schema, Structs(plan.schema, rows)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         new_name = self._new_names.get

@@ -10,6 +10,7 @@ from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -18,8 +19,10 @@ from isthmus.transforms.columns import (
     Side,
     define_replace_null,
     once_per_schema,
+    with_nulls,
+    without_nulls,
 )
-from isthmus.transforms.structs import MemberReader, RequiredMembers, require_structs, to_structs
+from isthmus.transforms.structs import MemberReader, RequiredMembers, require_structs
 
 _PURPOSE: Final = "updating schema metadata"
 
@@ -77,11 +80,9 @@ class SetSchemaMetadata(ColumnTransformation):
         plan = self._plan(schema)
         if schema.type is not SchemaType.STRUCT:
             return plan.schema, column
-        structs = [value for value in column if value is not None]
-        rows = plan.reader.rows(require_structs(structs, schema, _PURPOSE))
+        rows = plan.reader.rows(require_structs(without_nulls(column), schema, _PURPOSE))
         plan.required.check(rows)
-        made = iter(to_structs(plan.schema, rows))
-        return plan.schema, [None if value is None else next(made) for value in column]
+        return plan.schema, with_nulls(Structs(plan.schema, rows), column)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         return _Plan(

@@ -20,7 +20,7 @@ from isthmus.api.logical import (
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import INT64, STRING, Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -30,6 +30,8 @@ from isthmus.transforms.columns import (
     define_replace_null,
     once_per_schema,
     require_maps,
+    with_nulls,
+    without_nulls,
 )
 from isthmus.transforms.date_pattern import PatternError
 from isthmus.transforms.structs import (
@@ -38,7 +40,6 @@ from isthmus.transforms.structs import (
     require_struct_schema,
     require_structs,
     struct_of,
-    to_structs,
 )
 from isthmus.transforms.times import FromRaw, ToRaw, readers, writer
 
@@ -145,28 +146,25 @@ class TimestampConverter(ColumnTransformation):
             target = _SCHEMAS[self._target]
             made = list(map(self._converter(schema), column))
             return (target.as_optional() if schema.optional else target), made
-        structs = [value for value in column if value is not None]
-        require_structs(structs, schema, _PURPOSE)
+        structs = require_structs(without_nulls(column), schema, _PURPOSE)
         plan = self._plan(schema)
-        made = iter(self._changed_structs(plan, structs))
-        return plan.schema, [None if value is None else next(made) for value in column]
+        return plan.schema, with_nulls(self._changed_structs(plan, structs), column)
 
     def _schemaless(self, column: Column) -> Column:
         convert = self._inferring
         if not self._field:
             return list(map(convert, column))
-        maps = require_maps([value for value in column if value is not None], _PURPOSE)
+        maps = require_maps(without_nulls(column), _PURPOSE)
         made = [{**value, self._field: convert(value.get(self._field))} for value in maps]
-        changed = iter(made)
-        return [None if value is None else next(changed) for value in column]
+        return with_nulls(made, column)
 
-    def _changed_structs(self, plan: _Plan, structs: Column) -> Column:
+    def _changed_structs(self, plan: _Plan, structs: Structs) -> Structs:
         rows = plan.reader.rows(structs)
         if plan.place is not None and plan.convert is not None:
             for row in rows:
                 row[plan.place] = plan.convert(row[plan.place])
         plan.required.check(rows)
-        return to_structs(plan.schema, rows)
+        return Structs(plan.schema, rows)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         require_struct_schema(schema)
@@ -188,7 +186,7 @@ class TimestampConverter(ColumnTransformation):
         )
         if schema.default is None:
             return plan
-        default: Struct = self._changed_structs(plan, [schema.default])[0]
+        default = self._changed_structs(plan, Structs(schema, [schema.default.values]))[0]
         return plan._replace(schema=replace(made, default=default))
 
     def _converter(self, schema: Schema) -> Convert:

@@ -7,6 +7,7 @@ from isthmus.api.config_def import ConfigDef, Importance, Type, ValidList
 from isthmus.api.errors import DataError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Field, Schema
+from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     BatchTransformation,
@@ -19,7 +20,6 @@ from isthmus.transforms.structs import (
     RequiredMembers,
     require_structs,
     struct_of,
-    to_structs,
 )
 
 _PURPOSE: Final = "copying fields from value to key"
@@ -65,7 +65,7 @@ class ValueToKey(BatchTransformation):
         plan = self._plan(schema)
         rows = plan.reader.rows(structs)
         plan.required.check(rows)
-        return (batch.replace(keys=to_structs(plan.schema, rows), key_schema=plan.schema),)
+        return (batch.replace(keys=Structs(plan.schema, rows), key_schema=plan.schema),)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         fields = [_field(schema, name) for name in self._fields]

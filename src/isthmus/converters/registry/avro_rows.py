@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from isthmus.api.errors import DataError
 from isthmus.api.schema import Field, Schema, Type
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Structs
 from isthmus.converters.registry.avro_schema import AvroType
 from isthmus.converters.registry.avro_write import AvroWriting, Write
 from isthmus.converters.registry.wire import write_zigzag
@@ -42,9 +42,10 @@ def rows_writer(
     ]
 
     def write_rows(before: bytes, values: Sequence[Any]) -> list[bytes] | None:
-        if not all(value.__class__ is Struct and value.schema is schema for value in values):
+        structs = Structs.of(schema, values)
+        if structs is None:
             return None
-        found = list(zip(*[value.values for value in values], strict=True))
+        found = list(zip(*structs.rows, strict=True))
         parts: list[list[bytes]] = []
         for place, write in columns:
             written = write(found[place]) if found else []

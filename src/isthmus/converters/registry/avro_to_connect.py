@@ -40,7 +40,7 @@ from isthmus.api.schema import (
     Schema,
     Type,
 )
-from isthmus.api.struct import Struct
+from isthmus.api.struct import Struct, Structs
 from isthmus.converters.registry import avro_options as names
 from isthmus.converters.registry.avro_options import AvroOptions
 from isthmus.converters.registry.avro_schema import AvroField, AvroType
@@ -64,6 +64,8 @@ class Plan:
     converter: Callable[[Schema], Convert]
     #: Makes of a JSON default what fastavro would have read.
     default: Callable[[Any], Any]
+    #: Of a record: what its members are converted by.
+    members: Sequence[Convert] | None = None
 
     @property
     def convert(self) -> Convert:
@@ -77,15 +79,18 @@ class AvroReader:
         plan = _Planner(options).plan(avro)
         self.schema: Schema = plan.schema
         self._convert = plan.convert
+        self._members = plan.members
         self._one: Any = fastavro.parse_schema(plan.shape)
         self._many: Any = fastavro.parse_schema({"type": "array", "items": plan.shape})
 
-    def read(self, data: Sequence[bytes], start: int) -> list[Any]:
+    def read(self, data: Sequence[bytes], start: int) -> Sequence[Any]:
         """Return the values; bytes behind the end of one are ignored, as in Java."""
         try:
             read = self._read_all([item[start:] for item in data])
         except Exception:  # noqa: BLE001  # some record is malformed: fastavro raises many things
             read = [self._read_one(item[start:]) for item in data]
+        if self._members is not None:
+            return Structs(self.schema, _rows(read, self._members))
         convert = self._convert
         return read if convert is None else list(map(convert, read))
 
@@ -173,7 +178,7 @@ class _Planner:
 
         shape = {"type": "record", "name": self._new_name(), "fields": members}
         converts = [plan.convert for _, plan in plans]
-        return Plan(schema, shape, lambda final: _struct_maker(final, converts), default)
+        return Plan(schema, shape, lambda final: _struct_maker(final, converts), default, converts)
 
     def _plan_field(self, field: AvroField) -> Plan:
         plan = self.plan(field.type)
@@ -337,20 +342,18 @@ def union_member(branch: AvroType, *, enhanced: bool) -> str:
     return (branch.name or branch.kind) if enhanced else branch.simple_name
 
 
+def _rows(read: Sequence[dict[str, Any]], converts: Sequence[Convert]) -> list[list[Any]]:
+    """Return the members of each record, converted."""
+    rows = [list(record.values()) for record in read]
+    for i, convert in enumerate(converts):
+        if convert is not None:
+            for row in rows:
+                row[i] = convert(row[i])
+    return rows
+
+
 def _struct_maker(schema: Schema, converts: Sequence[Convert]) -> Callable[[Any], Struct]:
-    changed = [(i, convert) for i, convert in enumerate(converts) if convert is not None]
-    from_values = Struct.from_values
-
-    def make(read: dict[str, Any]) -> Struct:
-        return from_values(schema, list(read.values()))
-
-    def make_converted(read: dict[str, Any]) -> Struct:
-        values = list(read.values())
-        for i, convert in changed:
-            values[i] = convert(values[i])
-        return from_values(schema, values)
-
-    return make_converted if changed else make
+    return lambda read: Struct.from_values(schema, _rows([read], converts)[0])
 
 
 def _union_maker(

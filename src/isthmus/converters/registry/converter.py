@@ -49,7 +49,7 @@ class Reader(Protocol):
     @property
     def schema(self) -> Schema | None: ...
 
-    def read(self, data: Sequence[bytes], start: int) -> list[Any]:
+    def read(self, data: Sequence[bytes], start: int) -> Sequence[Any]:
         """Return the values of records, whose data begins at byte `start`.
 
         Raises:
@@ -200,7 +200,7 @@ class RegistryConverter(Converter):
         except DataError as error:
             raise self._unreadable(topic, str(error)) from error
 
-    def _read(self, topic: str, reader: Reader, rows: Sequence[bytes], start: int) -> list[Any]:
+    def _read(self, topic: str, reader: Reader, rows: Sequence[bytes], start: int) -> Sequence[Any]:
         try:
             return reader.read(rows, start)
         except DataError as error:

@@ -97,9 +97,10 @@ def test_fields_that_the_data_does_not_have_get_their_default() -> None:
     assert write_rows(FRAME, values) == one_by_one(schema, avro, values)
 
 
-def test_a_struct_of_an_equal_schema_is_left_to_the_other_way() -> None:
-    schema, equal = (struct_schema(("a", INT32), name="R") for _ in range(2))
+def test_what_is_no_struct_of_the_schema_is_left_to_the_other_way() -> None:
+    schema, other = (struct_schema((name, INT32), name="R") for name in "ab")
     write_rows = rows_writer(WRITING, schema, avro_of(schema))
     assert write_rows is not None
 
-    assert write_rows(FRAME, [Struct(equal, a=1)]) is None
+    assert write_rows(FRAME, [Struct(other, b=1)]) is None
+    assert write_rows(FRAME, ["text"]) is None
