@@ -212,10 +212,25 @@ class ReadOffsets(Message, frozen=True):
 
 
 class WriteOffsets(Message, frozen=True):
-    """Task → worker: the reply says that all of them are in the offsets topic, or why not."""
+    """Task → worker: the reply says that all of them are in the offsets topic, or why not.
+
+    `only_workers` is for a task that writes to a topic of its connector by itself: these are to go
+    into the worker's as well. Nobody waits for the reply to request number 0.
+    """
 
     request: int
     records: list[tuple[bytes, bytes | None]]
+    only_workers: bool = False
+
+
+class SpellOffsetKeys(Message, frozen=True):
+    """Task → worker: the reply's body is a MessagePack list of keys in the order of `keys`.
+
+    Each is as it is in the offsets topic, if it is there with its members in another order.
+    """
+
+    request: int
+    keys: list[bytes]
 
 
 class TopicsUsed(Message, frozen=True):
@@ -260,6 +275,7 @@ AnyMessage: TypeAlias = (
     | ReadyToStart
     | ReadOffsets
     | WriteOffsets
+    | SpellOffsetKeys
     | TopicsUsed
     | Measured
     | Reply

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -42,16 +42,31 @@ class Settings:
 
 
 class Offsets:
-    """The offsets topic as a dict."""
+    """The offsets topic as a dict, the same for all connectors."""
 
     def __init__(self) -> None:
         self.stored: dict[bytes, bytes | None] = {}
+
+    def open(self, connector: str, config: Mapping[str, str | None]) -> "Offsets":
+        return self
+
+    async def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    async def spelled(self, keys: Sequence[bytes]) -> list[bytes]:
+        return list(keys)
 
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         return [self.stored.get(key) for key in keys]
 
     async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         self.stored.update(records)
+
+    async def set_workers(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        raise AssertionError("this is the worker's own topic")
 
 
 @pytest.fixture

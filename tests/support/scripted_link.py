@@ -20,6 +20,7 @@ from isthmus.channel import (
     ReadOffsets,
     ReadyToStart,
     Reply,
+    SpellOffsetKeys,
     StartTask,
     State,
     StateChanged,
@@ -111,6 +112,8 @@ class ScriptedWorker:
             case ReadOffsets(request, keys):
                 found = [self.offsets.get(key) for key in keys]
                 self._reply(Reply(request, msgspec.msgpack.encode(found)))
+            case SpellOffsetKeys(request, keys):
+                self._reply(Reply(request, msgspec.msgpack.encode(keys)))
             case WriteOffsets(request, records):
                 if self.offset_error:
                     self._reply(Reply(request, b"", "ConnectError", self.offset_error))

@@ -32,12 +32,34 @@ class SourceOffsetReader(Protocol):
         ...
 
 
+class TransactionContext(Protocol):
+    """Says where transactions end (KIP-618). Java: TransactionContext.
+
+    Both may be called from any thread, before `poll` returns what they are about. A `record` is the
+    very object that `poll` returns, or a `SourceBatch`, which stands for its last record; it counts
+    also when it is dropped on its way. Without one all that `poll` returns next is meant.
+    """
+
+    def commit_transaction(self, record: SourceRecord | SourceBatch | None = None) -> None:
+        """End the transaction behind this record, or behind what `poll` returns: it counts."""
+        ...
+
+    def abort_transaction(self, record: SourceRecord | SourceBatch | None = None) -> None:
+        """End the transaction likewise, but drop its records; their offsets are committed."""
+        ...
+
+
 class SourceTaskContext(Protocol):
     """What a source task may ask of the runtime. Java: SourceTaskContext."""
 
     @property
     def offset_reader(self) -> SourceOffsetReader:
         """Reads the offsets that this connector has committed."""
+        ...
+
+    @property
+    def transaction_context(self) -> TransactionContext | None:
+        """None unless the worker writes exactly once and `transaction.boundary` is connector."""
         ...
 
     def stopping(self) -> bool:

@@ -18,6 +18,7 @@ from isthmus.config.clients import (
     source_producer_config,
     task_transactional_id,
 )
+from isthmus.config.offsets_topic import offsets_topic
 from isthmus.config.worker import Store, WorkerConfig
 from isthmus.herder.api import HerderServices
 from isthmus.herder.connectors import Connectors
@@ -39,6 +40,7 @@ from isthmus.logs import librdkafka_logger
 from isthmus.rest.config import RestConfig
 from isthmus.rest.server import RestServer
 from isthmus.storage.config_store import ConfigStore
+from isthmus.storage.connector_offsets import MakeLog, OffsetStores
 from isthmus.storage.offset_store import OffsetStore
 from isthmus.storage.status_store import StatusStore
 from isthmus.worker.fork_server import ForkServer
@@ -74,6 +76,10 @@ class Mode(Protocol):
         """Return what a store stands on."""
         ...
 
+    def own_offsets_log(self, connector: str, config: Mapping[str, str | None]) -> MakeLog | None:
+        """Return what makes the log over a source connector's own offsets topic, if it has one."""
+        ...
+
     def leader_writer(self) -> TransactionalWriter | None:
         """Return what only the leader writes the config topic with; None if any worker may."""
         ...
@@ -97,7 +103,7 @@ class Connect:
         logs = {store: mode.topic_log(store, self._admin) for store in _STORES}
         self._configs = ConfigStore(logs["config"], leader_writer=mode.leader_writer())
         self._statuses = StatusStore(logs["status"])
-        self._offsets = OffsetStore(logs["offset"])
+        self._offsets = OffsetStores(OffsetStore(logs["offset"]), mode.own_offsets_log)
         self._herder: Herder
         self._worker: Worker
         self._member: RunningMember
@@ -267,7 +273,7 @@ class Connect:
         """Return what writes offsets in place of the connector's first task."""
         found = source_producer_config(self._config, connector, name, 0, transactional=True)
         settings = {**found.settings, "logger": librdkafka_logger()}
-        return TransactionalWriter(self._config.offset_storage_topic, settings)
+        return TransactionalWriter(offsets_topic(self._config, connector).name, settings)
 
     def _signing(self) -> tuple[bytes | None, str]:
         """Return the session key, None while the group needs none, and what to sign with."""

@@ -3,6 +3,7 @@
     source_producer_config, dlq_producer_config     a task's producers
     sink_consumer_config                            a sink task's consumer
     connector_admin_config, fencing_producer_config for topics and producers of a connector
+    connector_log_configs                           for its own offsets topic
     internal_log_configs, internal_admin_config     the worker's own
     leader_producer_config                          the leader's, in transactions
     kafka_python_config                             the worker's membership of its group
@@ -269,6 +270,37 @@ def internal_log_configs(worker: WorkerConfig, store: Store) -> LogConfigs:
     consumer = translate(ClientKind.CONSUMER, consumer_props)
     consumer.settings["enable.partition.eof"] = True
     return LogConfigs(consumer, producer)
+
+
+def connector_log_configs(
+    worker: WorkerConfig, connector: ConnectorConfig, connector_name: str
+) -> LogConfigs:
+    """Return the settings of the worker's clients of a source connector's own offsets topic.
+
+    As those of `internal_log_configs`, but with the connector's overrides; see
+    `connector_admin_config` for its admin client.
+
+    Raises:
+        ConfigError: A setting of the worker or connector cannot be used.
+    """
+    exactly_once = worker.exactly_once_source_support == "enabled"
+    committed = {"isolation.level": "read_committed"}
+    consumer = translate(
+        ClientKind.CONSUMER,
+        {
+            **committed,
+            "bootstrap.servers": ",".join(worker.bootstrap_servers),
+            "client.id": f"connector-consumer-{connector_name}",
+            "group.id": f"connect-{connector_name}",
+            **_CONNECT_CONSUMER,
+            **worker.with_prefix("consumer."),
+            **client_overrides(connector, ClientKind.CONSUMER),
+            **(committed if exactly_once else {}),
+        },
+    )
+    consumer.settings["enable.partition.eof"] = True
+    props = _producer_props(worker, connector, f"connector-offset-producer-{connector_name}")
+    return LogConfigs(consumer, translate(ClientKind.PRODUCER, {"linger.ms": "0"} | props))
 
 
 def leader_producer_config(worker: WorkerConfig) -> ClientConfig:

@@ -26,7 +26,7 @@ from isthmus.kafka.consumer_groups import ConsumerGroups, GroupInUseError
 from isthmus.kafka.offset_codec import encode_key, encode_value
 from isthmus.kafka.transactional_writer import TransactionalWriter
 from isthmus.plugins import wanted_by
-from isthmus.storage.offset_store import OffsetStore
+from isthmus.storage.connector_offsets import OffsetStores
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Offsets:
         herder: Herder,
         validation: Validation,
         jobs: PluginJobs,
-        store: OffsetStore,
+        stores: OffsetStores,
         groups: Callable[[Mapping[str, str | None]], ConsumerGroups],
         resolve: Callable[[Mapping[str, str | None]], dict[str, str | None]],
         exactly_once: ExactlyOnce | None = None,
@@ -71,7 +71,7 @@ class Offsets:
         self._herder = herder
         self._validation = validation
         self._jobs = jobs
-        self._store = store
+        self._stores = stores
         self._groups = groups
         self._resolve = resolve
         self._exactly_once = exactly_once
@@ -94,7 +94,8 @@ class Offsets:
                     for (topic, partition), offset in sorted(found.items())
                 ]
             )
-        known = await self._store.offsets_of(name)
+        async with self._stores.opened(name, config) as store:
+            known = await store.offsets_of(name)
         return ConnectorOffsets([ConnectorOffset(partition, offset) for partition, offset in known])
 
     async def alter(self, name: str, offsets: Sequence[ConnectorOffset]) -> Message:
@@ -170,7 +171,8 @@ class Offsets:
             with _group_errors(name, "reset"):
                 await self._groups(config).delete(group)
             return message
-        known_partitions = await self._store.offsets_of(name)
+        async with self._stores.opened(name, config) as store:
+            known_partitions = await store.offsets_of(name)
         wanted: list[tuple[dict[str, Any], None]] = [(part, None) for part, _ in known_partitions]
         return await self._alter_source(name, config, wanted, "reset")
 
@@ -184,11 +186,12 @@ class Offsets:
         arguments = {"config": config, "offsets": [[part, offset] for part, offset in offsets]}
         complete = await self._have_altered(config, arguments)
         records = [(encode_key(name, part), encode_value(offset)) for part, offset in offsets]
-        if self._exactly_once is None:
-            await self._store.set(records)
-        elif records:
-            writer = self._exactly_once.make_writer(name, config)
-            await self._store.set_at_once(records, writer)
+        async with self._stores.opened(name, config) as store:
+            if self._exactly_once is None:
+                await store.set(records)
+            elif records:
+                writer = self._exactly_once.make_writer(name, config)
+                await store.set_at_once(records, writer)
         return _message(complete, verb)
 
     async def _have_altered(self, config: Mapping[str, str | None], arguments: object) -> Any:

@@ -46,6 +46,10 @@ class OffsetStore:
         await self._log.read_to_end()
         return [self._values.get(self._known(key)) for key in keys]
 
+    def spelled(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return the bytes under which `set` would write each of these keys."""
+        return [self._known(key) for key in keys]
+
     async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Write values; returns when they are acknowledged."""
         await self._log.send([(self._known(key), value) for key, value in records])

@@ -29,6 +29,7 @@ from isthmus.channel import (
     Reply,
     RunPluginJob,
     SetLogLevel,
+    SpellOffsetKeys,
     StartConnector,
     StartTask,
     Stop,
@@ -41,7 +42,7 @@ from isthmus.task.errors import TaskStoppedError
 log = logging.getLogger(__name__)
 
 Job: TypeAlias = StartConnector | StartTask | RunPluginJob
-Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets
+Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets | SpellOffsetKeys
 
 #: A worker that takes nothing for this long has lost its place in the group, and its tasks with it.
 _SEND_TIMEOUT: Final = 60

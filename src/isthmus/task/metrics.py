@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Final
 
 _SAMPLE_SECONDS: Final = 30.0
@@ -23,6 +24,7 @@ class _Sample:
     began: float
     total: float = 0.0
     count: int = 0
+    minimum: float = inf
     maximum: float = 0.0
 
 
@@ -42,6 +44,7 @@ class Window:
         newest = samples[-1]
         newest.total += value
         newest.count += 1
+        newest.minimum = min(newest.minimum, value)
         newest.maximum = max(newest.maximum, value)
         self._forget(now)
 
@@ -64,6 +67,11 @@ class Window:
     def average(self) -> float:
         count = self.count
         return sum(sample.total for sample in self._samples) / count if count else 0.0
+
+    @property
+    def minimum(self) -> float:
+        self._forget(self._clock())
+        return min((sample.minimum for sample in self._samples), default=0.0)
 
     @property
     def maximum(self) -> float:
@@ -168,11 +176,30 @@ def error_values(errors: ErrorCounts) -> dict[str, float]:
     return {name.replace("_", "-"): count for name, count in asdict(errors).items()}
 
 
+class Transactions:
+    """How many records were committed in one transaction. Java: TransactionMetricsGroup."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._sizes = Window(clock)
+
+    def committed(self, records: int) -> None:
+        """Count a transaction."""
+        self._sizes.add(records)
+
+    def values(self) -> dict[str, float]:
+        return {
+            "transaction-size-min": self._sizes.minimum,
+            "transaction-size-max": self._sizes.maximum,
+            "transaction-size-avg": self._sizes.average,
+        }
+
+
 class SourceMetrics:
     """What a source task has read and written."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self.commits = Commits(clock)
+        self.transactions = Transactions(clock)
         self._polled = Meter(clock)
         self._written = Meter(clock)
         self._poll_seconds = Window(clock)

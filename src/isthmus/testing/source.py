@@ -216,6 +216,10 @@ class _TaskContext:
     def offset_reader(self) -> _Offsets:
         return self._run.offset_reader
 
+    @property
+    def transaction_context(self) -> None:
+        return None
+
     def stopping(self) -> bool:
         return self._run.stopping
 

@@ -17,6 +17,7 @@ from isthmus.channel import (
     ReadyToStart,
     Reply,
     RunPluginJob,
+    SpellOffsetKeys,
     StartConnector,
     StartTask,
     Stop,
@@ -49,11 +50,11 @@ class Child:
         self,
         process: Process,
         channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        requests: Requests,
+        requests: Requests | None,
         on_report: Callable[[AnyMessage], None],
         lease: Lease | None,
     ) -> None:
-        """`lease` is None for what may run without one."""
+        """`requests` is None for what may not ask, `lease` for what may run without one."""
         self._process = process
         self._reader, self._writer = channel
         self._requests = requests
@@ -72,7 +73,7 @@ class Child:
         fork_server: ForkServer,
         title: str,
         job: StartConnector | StartTask | RunPluginJob,
-        requests: Requests,
+        requests: Requests | None,
         on_report: Callable[[AnyMessage], None],
     ) -> "Child":
         """Have a child forked and give it its job; return without waiting for it to begin.
@@ -169,6 +170,8 @@ class Child:
             reading.cancel()
             for request in self._answering:
                 request.cancel()
+            if self._requests is not None:
+                self._requests.close()
             self._writer.close()
 
     async def _read(self) -> None:
@@ -197,7 +200,7 @@ class Child:
         if self.has_lost_lease:
             return
         match message:
-            case ReadyToStart() | ReadOffsets() | WriteOffsets():
+            case ReadyToStart() | ReadOffsets() | WriteOffsets() | SpellOffsetKeys():
                 await self._free_requests.acquire()
                 answering = asyncio.create_task(self._answer(message))
                 self._answering.add(answering)
@@ -216,11 +219,16 @@ class Child:
 
     async def _answer(self, message: Request) -> None:
         try:
-            body = await self._requests.answer(message)
+            body = await self._body_for(message)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the child's to know
             self.send(Reply(message.request, error_type=type(error).__name__, error=str(error)))
         else:
             self.send(Reply(message.request, body))
+
+    async def _body_for(self, message: Request) -> bytes:
+        if self._requests is None:
+            raise ConnectError("There is nothing that this process may ask")
+        return await self._requests.answer(message)
 
     def _answered(self, answering: asyncio.Task[None]) -> None:
         self._answering.discard(answering)

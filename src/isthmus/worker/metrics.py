@@ -11,7 +11,7 @@ from isthmus.metrics import Sample
 from isthmus.worker.connector import WorkerConnector
 from isthmus.worker.task import WorkerTask
 
-_SOURCE = ("source-record-", "poll-batch-")
+_SOURCE = ("source-record-", "poll-batch-", "transaction-size-")
 _SINK = ("sink-record-", "put-batch-", "partition-count", "offset-commit-seq-no")
 _SINK_COMMITS = ("offset-commit-completion-", "offset-commit-skip-")
 _ERRORS = ("total-", "deadletterqueue-", "last-error-")

@@ -1,27 +1,55 @@
 """Answers what connectors and tasks ask of the worker: about offsets, and whether to go on."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
 
-from isthmus.channel import ReadOffsets, ReadyToStart, WriteOffsets
+from isthmus.api.errors import ConnectError
+from isthmus.channel import ReadOffsets, ReadyToStart, SpellOffsetKeys, WriteOffsets
 
-Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets
+log = logging.getLogger(__name__)
+
+Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets | SpellOffsetKeys
 #: Returns if a task may go on, raises ConnectError with the reason if it may not.
 Verify: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class OffsetAccess(Protocol):
-    """Where source offsets are, for the connectors and source tasks among the children."""
+    """Where the offsets of one connector are, for one of its processes."""
+
+    async def start(self) -> None:
+        """Have the offsets there to be read; nothing happens if they are."""
+        ...
 
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
 
+    async def spelled(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return the keys as they are where the connector's offsets are written."""
+        ...
+
     async def set(self, records: Sequence[tuple[bytes, bytes | None]]) -> None: ...
+
+    async def set_workers(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Write to the worker's own topic alone."""
+        ...
+
+    def close(self) -> None:
+        """The process has ended."""
+        ...
+
+
+class OffsetStores(Protocol):
+    """Where the offsets of all connectors are."""
+
+    def open(self, connector: str, config: Mapping[str, str | None]) -> OffsetAccess:
+        """Return those of a connector, to be closed."""
+        ...
 
 
 class Requests:
-    """What one child may ask. For the event loop only."""
+    """What one connector or task may ask. For the event loop only."""
 
     def __init__(self, offsets: OffsetAccess, verify: Verify | None = None) -> None:
         """Have `verify` asked before a source task starts."""
@@ -38,8 +66,23 @@ class Requests:
             case ReadyToStart():
                 if self._verify is not None:
                     await self._verify()
+                await self._offsets.start()
             case ReadOffsets(_, keys):
                 return msgspec.msgpack.encode(await self._offsets.get(keys))
-            case WriteOffsets(_, records):
-                await self._offsets.set(records)
+            case SpellOffsetKeys(_, keys):
+                return msgspec.msgpack.encode(await self._offsets.spelled(keys))
+            case WriteOffsets(0, records):
+                await self._copy(records)
+            case WriteOffsets(_, records, only_workers):
+                await (self._offsets.set_workers if only_workers else self._offsets.set)(records)
         return b""
+
+    async def _copy(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        try:
+            await self._offsets.set_workers(records)
+        except ConnectError as error:
+            log.warning("Offsets could not be copied to the worker's own topic: %s", error)
+
+    def close(self) -> None:
+        """The process has ended."""
+        self._offsets.close()

@@ -36,7 +36,7 @@ from isthmus.worker.connector import ConnectorListener, WorkerConnector
 from isthmus.worker.environments import Environments
 from isthmus.worker.fork_server import ForkServer
 from isthmus.worker.metrics import Startups, connector_samples, task_samples
-from isthmus.worker.requests import OffsetAccess, Requests, Verify
+from isthmus.worker.requests import OffsetStores, Requests, Verify
 from isthmus.worker.task import TaskListener, WorkerTask
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Worker:
         self,
         config: WorkerSettings,
         listener: WorkerListener,
-        offsets: OffsetAccess,
+        offsets: OffsetStores,
         cluster_id: str,
         fork_server: ForkServer | None = None,
     ) -> None:
@@ -240,7 +240,7 @@ class Worker:
         task = WorkerTask(id, self)
         self._tasks[id] = task
         try:
-            task.attach(await self._start_child(job, task.take, Requests(self._offsets, verify)))
+            task.attach(await self._start_child(job, task.take, verify))
         except BaseException:
             del self._tasks[id]
             raise
@@ -321,9 +321,7 @@ class Worker:
     async def _run_job(self, message: RunPluginJob, server: ForkServer, timeout: float) -> Any:
         job = message.job
         async with self._free_jobs:
-            child = await Child.start(
-                server, f"isthmus: job {job}", message, Requests(self._offsets), _take_nothing
-            )
+            child = await Child.start(server, f"isthmus: job {job}", message, None, _take_nothing)
             self._jobs.add(child)
             try:
                 reply = await child.result(message, timeout)
@@ -385,13 +383,20 @@ class Worker:
         self,
         job: StartConnector | StartTask,
         on_report: Callable[[AnyMessage], None],
-        requests: Requests | None = None,
+        verify: Verify | None = None,
     ) -> Child:
-        config = job.config if isinstance(job, StartConnector) else job.connector_config
+        if isinstance(job, StartConnector):
+            name, config = job.name, job.config
+        else:
+            name, config = job.connector, job.connector_config
         wanted = wanted_by(config, self._config.originals)
         server = self._environments.server(await self._environments.locations_for(wanted))
-        requests = requests or Requests(self._offsets)
-        return await Child.start(server, _title(job), job, requests, on_report)
+        requests = Requests(self._offsets.open(name, config), verify)
+        try:
+            return await Child.start(server, _title(job), job, requests, on_report)
+        except BaseException:
+            requests.close()
+            raise
 
 
 #: What an error of a job is in this process; others are ConnectError.
