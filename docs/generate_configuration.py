@@ -182,7 +182,10 @@ def _plugins() -> Iterable[str]:
         is_header = descriptor.kind is PluginKind.HEADER_CONVERTER
         if is_header and _is_also_converter(descriptor.class_name):
             continue
-        if descriptor.class_name.startswith(_OTHER_NAMES) or descriptor.arguments == ("Value",):
+        is_other = descriptor.class_name.startswith(_OTHER_NAMES)
+        if (is_other and len(names[descriptor.python_class]) > 1) or (
+            descriptor.arguments == ("Value",)
+        ):
             continue
         definition: ConfigDef = plugins.create(descriptor).config()
         keys = [key for key in definition if key.name != "converter.type"]
@@ -193,7 +196,11 @@ def _plugins() -> Iterable[str]:
         if descriptor.arguments == ("Key",):
             twin = f" for keys, `{descriptor.class_name.removesuffix('Key')}Value` for values"
         yield f"### {descriptor.simple_name.partition('$')[0]}\n"
-        others = [n for n in names[descriptor.python_class] if n.startswith(_OTHER_NAMES)]
+        others = [
+            name
+            for name in names[descriptor.python_class]
+            if name.startswith(_OTHER_NAMES) and name != descriptor.class_name
+        ]
         also = "".join(f", also called `{name}`" for name in others)
         yield f"`{descriptor.class_name}`{twin}, {descriptor.kind.replace('_', ' ')}{also}.\n"
         yield from _table(keys)

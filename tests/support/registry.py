@@ -25,9 +25,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from isthmus.api.converter import Converter
 from isthmus.api.errors import ConnectError
 from isthmus.config.home import isthmus_home
 from isthmus.converters.registry.converter import RegistryConverter
+from isthmus.converters.registry.ext_json import ExtJsonConverter
 from isthmus.embedded import jars
 from isthmus.embedded.java import find_java
 from isthmus.embedded.process import ServerProcess, free_port, last_lines
@@ -71,6 +73,8 @@ class ApicurioRegistry:
         settings = [
             "-Dquarkus.http.host=127.0.0.1",
             f"-Dquarkus.http.port={self.port}",
+            # Else port 9000, which only one registry of the machine can have.
+            "-Dquarkus.management.port=0",
             "-Dapicurio.rest.deletion.artifact.enabled=true",
         ]
         java = str(find_java(_NEEDS_JAVA))
@@ -143,14 +147,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApicurioRegis
     server.stop()
 
 
-C = TypeVar("C", bound=RegistryConverter)
+C = TypeVar("C", bound=RegistryConverter | ExtJsonConverter)
 
 
 class Converters:
     """Makes converters, and closes them at the end of the test."""
 
     def __init__(self) -> None:
-        self._made: list[RegistryConverter] = []
+        self._made: list[Converter] = []
 
     def make(self, kind: type[C], url: str | None, options: Mapping[str, str] | None = None) -> C:
         """Return a converter of values for the registry at `url`, or where `options` say."""

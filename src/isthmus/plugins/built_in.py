@@ -43,6 +43,7 @@ _REGISTRY_CONVERTERS: Final = (
     ("io.confluent.connect.protobuf.ProtobufConverter", "protobuf:ProtobufConverter"),
     ("io.apicurio.registry.utils.converter.ProtobufConverter", "protobuf:ProtobufConverter"),
     ("io.confluent.connect.json.JsonSchemaConverter", "json_schema:JsonSchemaConverter"),
+    ("io.apicurio.registry.utils.converter.ExtJsonConverter", "ext_json:ExtJsonConverter"),
 )
 
 #: Plugins that bring large libraries with them: imported only where a config names them.

@@ -1,7 +1,7 @@
 """A Connect schema as an Avro schema: the JSON that is registered."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -96,8 +96,34 @@ def avro_text(schema: Schema, options: AvroOptions) -> AvroText:
     Raises:
         DataError: Avro has nothing for it, or it has two records of one name.
     """
-    described = _Describer(options).optional(schema)
-    return AvroText(orjson.dumps(described).decode(), _record_name(described))
+    describer = _Describer(options)
+    described = describer.optional(schema)
+    text = orjson.dumps(_relative(described, describer.names, "")).decode()
+    return AvroText(text, _record_name(described))
+
+
+def _relative(described: Any, known: Collection[str], space: str) -> Any:
+    """Return the description as it stands within the namespace `space`, as Java writes it.
+
+    A namespace is told where it changes, and a name of `known` types by its last part within its
+    own: a registry that compares texts would else take Java's schema and ours for two.
+    """
+    if isinstance(described, list):
+        return [_relative(one, known, space) for one in cast("list[Any]", described)]
+    if isinstance(described, str):
+        around, _, name = described.rpartition(".")
+        return name if described in known and around == space else described
+    members = cast("_Json", described)
+    if "name" not in members:
+        inner = {key: members[key] for key in ("items", "values") if key in members}
+        return {**members, **{key: _relative(one, known, space) for key, one in inner.items()}}
+    own = str(members.get("namespace", ""))
+    first: _Json = {"type": members["type"], "name": members["name"]}
+    rest = {key: one for key, one in members.items() if key not in {*first, "namespace"}}
+    if "fields" in rest:
+        fields = cast("list[_Json]", rest["fields"])
+        rest["fields"] = [{**one, "type": _relative(one["type"], known, own)} for one in fields]
+    return {**first, **({} if own == space else {"namespace": own}), **rest}
 
 
 def _record_name(described: Any) -> str | None:
@@ -114,6 +140,11 @@ class _Describer:
         self._options = options
         self._named: dict[str, _Json] = {}
         self._unnamed = 0
+
+    @property
+    def names(self) -> Collection[str]:
+        """The full names of all types that were described."""
+        return self._named
 
     def optional(self, schema: Schema) -> Any:
         """Describe with null allowed if the schema says so."""
@@ -174,10 +205,7 @@ class _Describer:
             namespace, name = {"namespace": names.NAMESPACE}, names.MAP_ENTRY
         else:
             namespace, name = self._split(schema.name)
-        fields = [
-            {"name": "key", "type": self.optional(key)},
-            {"name": "value", "type": self.optional(value)},
-        ]
+        fields = [self._field(Field("key", 0, key)), self._field(Field("value", 1, value))]
         entry: _Json = {"type": "record", "name": name, **namespace, "fields": fields}
         if schema.name is not None:
             entry[names.INTERNAL_TYPE] = names.MAP_ENTRY

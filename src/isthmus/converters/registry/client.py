@@ -50,14 +50,17 @@ class StoredSchema:
 class Registry:
     """A schema registry as a converter needs it. For one thread."""
 
-    def __init__(self, options: RegistryOptions) -> None:
-        """Prepare; nothing is asked yet.
+    def __init__(
+        self, options: RegistryOptions, addressed: Callable[[str], str] = str.strip
+    ) -> None:
+        """Prepare; nothing is asked yet. `addressed` may change the addresses of the config.
 
         Raises:
             ConfigError: An address, a credential or a certificate is missing or wrong.
         """
         self._normalize = options.normalize
         conf = _client_config(options.settings)
+        conf["url"] = addressed(conf["url"])
         try:
             with _certificates(options.settings) as certificates:
                 self._client = _new_client({**conf, **certificates})

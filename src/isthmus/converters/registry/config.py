@@ -1,7 +1,11 @@
 """The settings that all converters with a registry have, as Confluent's and Apicurio's name them.
 
 Both sets of names are accepted by all converters; where both are given, Confluent's count. An
-Apicurio registry is spoken to by the API that it shares with Confluent's, under its own address.
+Apicurio registry is spoken to by the API that it shares with Confluent's, under its own address,
+unless ids are global ones, which only its own API has.
+
+Apicurio's defaults depend on its version, which the address tells: converters of 2.x write global
+ids in 8 bytes, those of 3.x content ids in 4.
 """
 
 import re
@@ -37,6 +41,10 @@ _APICURIO_GROUP: Final = "apicurio.registry.artifact.group-id"
 _ID_HANDLER: Final = "apicurio.registry.id-handler"
 _OWN_API: Final = re.compile(r"/apis/registry/v\d+/?$")
 _SHARED_API: Final = "/apis/ccompat/v7"
+_API_OF_2: Final = re.compile(r"/apis/registry/v2/?\s*$")
+_USE_ID: Final = "apicurio.registry.use-id"
+_IN_HEADERS: Final = "apicurio.registry.headers.enabled"
+_AS_CONFLUENT: Final = "apicurio.registry.as-confluent"
 
 #: The defaults in which Apicurio differs: it registers nothing unless told to.
 _APICURIO_DEFAULTS: Final = {"auto.register.schemas": "false"}
@@ -55,6 +63,8 @@ class RegistryOptions:
     cache_size: int
     subject: SubjectName
     id_bytes: int
+    #: Whether ids are Apicurio's global ones, instead of content ids or Confluent's.
+    global_ids: bool
 
     @classmethod
     def from_config(
@@ -80,6 +90,7 @@ class RegistryOptions:
             cache_size=int(str(parsed["schemas.cache.size"])),
             subject=_subject(config, strategy, str(parsed[strategy])),
             id_bytes=_id_bytes(config),
+            global_ids=_global_ids(config),
         )
 
 
@@ -118,6 +129,8 @@ def _subject(config: Mapping[str, str], setting: str, class_name: str) -> Subjec
 
 def _id_bytes(config: Mapping[str, str]) -> int:
     handler = config.get(_ID_HANDLER, "").rpartition(".")[2]
+    if not handler and _is_of_2(config) and config.get(_AS_CONFLUENT, "").lower() != "true":
+        return LONG_ID_BYTES
     if handler in {"", "Default4ByteIdHandler", "Legacy4ByteIdHandler"}:
         return ID_BYTES
     if handler in {"DefaultIdHandler", "Legacy8ByteIdHandler"}:
@@ -130,15 +143,25 @@ def _id_bytes(config: Mapping[str, str]) -> int:
     )
 
 
+def _global_ids(config: Mapping[str, str]) -> bool:
+    used = config.get(_USE_ID, "").strip()
+    known = {"globalid": True, "contentid": False, "": _is_of_2(config)}
+    if used.lower() not in known:
+        raise ConfigError.invalid(_USE_ID, used, "Expected globalId or contentId")
+    return known[used.lower()]
+
+
+def _is_of_2(config: Mapping[str, str]) -> bool:
+    return _API_OF_2.search(config.get(_APICURIO_URL, "")) is not None
+
+
 def _refuse_what_is_not_there(config: Mapping[str, str]) -> None:
     """Raise for settings that would change the bytes and that are not supported."""
-    refused = {
-        "apicurio.registry.headers.enabled": ("true", "Schema ids in headers are not supported"),
-        "apicurio.registry.use-id": ("globalid", "Only contentId is supported"),
-    }
-    for name, (value, reason) in refused.items():
-        if config.get(name, "").strip().lower() == value:
-            raise ConfigError.invalid(name, config[name], reason)
+    in_headers = config.get(_IN_HEADERS, "")
+    if in_headers.strip().lower() == "true":
+        raise ConfigError.invalid(
+            _IN_HEADERS, in_headers, "Schema ids in headers are not supported"
+        )
     group = config.get(_APICURIO_GROUP, "default")
     if group != "default":
         raise ConfigError.invalid(_APICURIO_GROUP, group, "Only the group default is supported")

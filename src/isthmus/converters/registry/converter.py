@@ -24,6 +24,7 @@ from isthmus.api.schema import (
     Schema,
 )
 from isthmus.converters.options import with_type
+from isthmus.converters.registry.apicurio import ApicurioRegistry
 from isthmus.converters.registry.client import Registry, SchemaNotFoundError, StoredSchema
 from isthmus.converters.registry.config import RegistryOptions, registry_config
 from isthmus.converters.registry.wire import MAGIC, describe, frame
@@ -105,7 +106,10 @@ class RegistryConverter(Converter):
         self._options = options
         self._frame_length = len(MAGIC) + options.id_bytes
         self.take_options(options.settings)
-        self._registry = Registry(options)
+        if options.global_ids:
+            self._registry: Registry = ApicurioRegistry(options, self.kind)
+        else:
+            self._registry = Registry(options)
         self._reader_of = lru_cache(options.cache_size)(self._make_reader)
         self._writer_of = lru_cache(options.cache_size)(self._make_writer)
 

@@ -222,7 +222,7 @@ def test_a_record_is_described_once_and_named_where_it_comes_again() -> None:
     fields = _described(schema)["fields"]
 
     assert fields[0]["type"][1]["fields"] == [{"name": "x", "type": "int"}]
-    assert fields[1]["type"] == "a.Inner"
+    assert fields[1]["type"] == "Inner"
 
 
 def test_two_records_of_one_name_are_refused() -> None:
@@ -370,3 +370,17 @@ def test_a_value_of_another_type_is_named(value: object, error: str) -> None:
 
     with pytest.raises(DataError, match=error):
         _written(schema, Struct.from_values(schema, [value]))
+
+
+def test_a_namespace_is_told_where_it_changes() -> None:
+    bare = struct_schema(("x", INT32), name="Bare")
+    near = struct_schema(("x", INT32), name="a.Near")
+    far = struct_schema(("near", near), name="b.Far")
+    schema = struct_schema(("bare", bare), ("near", near), ("far", far), name="a.Outer")
+
+    described = _described(schema)
+    types = [field["type"] for field in described["fields"]]
+
+    assert described["namespace"] == "a"
+    assert [one.get("namespace") for one in types] == ["", None, "b"]
+    assert types[2]["fields"][0]["type"] == "a.Near"
