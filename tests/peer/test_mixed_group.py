@@ -1,8 +1,6 @@
 """One group of Apache's worker and ours: work is shared, forwarded and taken over."""
 
-import itertools
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +17,12 @@ from tests.support.cluster import (
     file_sink,
     file_source,
 )
+from tests.support.feed import Feed
 
 SOURCES = [f"source-{n}" for n in range(4)]
 SINK_TASKS = 4
 
 AnyWorker = ApacheConnect | WorkerProcess
-
-
-class Feed:
-    """Writes numbered lines to files until it is closed, so that there is always some work."""
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = files
-        self._closed = threading.Event()
-        self.lines: list[str] = []
-        self._thread = threading.Thread(target=self._write, name="feed")
-        for file in files:
-            file.touch()
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
-
-    def _write(self) -> None:
-        for number in itertools.count():
-            if self._closed.wait(0.05):
-                return
-            for n, file in enumerate(self._files):
-                line = f"{n}: {number}"
-                with file.open("a") as opened:
-                    opened.write(f"{line}\n")
-                self.lines.append(line)
 
 
 class MixedGroup:

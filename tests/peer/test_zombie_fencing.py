@@ -12,7 +12,9 @@ from confluent_kafka.admin import AdminClient, NewTopic  # pyright: ignore[repor
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.support.apache import QUICK_START, ApacheConnect
 from tests.support.cluster import Cluster, expect_value, file_source
+from tests.support.feed import Feed
 from tests.support.topic_recorder import TopicRecorder
+from tests.support.topic_values import values
 
 SOURCES = [f"source-{n}" for n in range(4)]
 
@@ -98,7 +100,7 @@ def owners(worker: AnyWorker, name: str) -> list[str]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("leading", ["apache", "isthmus"])
-def test_zombies_are_fenced_out_by_whoever_leads_for_tasks_wherever_they_run(
+def test_zombies_are_fenced_out_by_whoever_leads_and_each_line_is_written_once(
     cluster: Cluster, apache: ApacheConnect, tmp_path: Path, leading: str
 ) -> None:
     zombies = Zombies(cluster)
@@ -111,10 +113,24 @@ def test_zombies_are_fenced_out_by_whoever_leads_for_tasks_wherever_they_run(
         apache.start()
         follower = apache
 
+    topic = f"{cluster.group}-lines"
+    feed = Feed([tmp_path / name for name in SOURCES])
+    try:
+        _fence_and_take_over(zombies, leader, follower, tmp_path, topic)
+    finally:
+        feed.close()
+
+    written = values(cluster.properties["bootstrap.servers"], topic, len(feed.lines))
+    assert sorted(written) == sorted(feed.lines)
+
+
+def _fence_and_take_over(
+    zombies: Zombies, leader: AnyWorker, follower: AnyWorker, directory: Path, topic: str
+) -> None:
     for name in SOURCES:
-        (tmp_path / name).touch()
-        config = file_source(tmp_path / name, f"{cluster.group}-lines")
-        status, answer = follower.request("PUT", f"/connectors/{name}/config", config)
+        status, answer = follower.request(
+            "PUT", f"/connectors/{name}/config", file_source(directory / name, topic)
+        )
         assert status == 201, answer
 
     def task_owners() -> list[str]:
@@ -126,10 +142,10 @@ def test_zombies_are_fenced_out_by_whoever_leads_for_tasks_wherever_they_run(
     assert zombies.recorded() == dict.fromkeys(SOURCES, 1)
 
     leader.kill()
-    (tmp_path / "late").touch()
-    config = file_source(tmp_path / "late", f"{cluster.group}-lines")
+    (directory / "late").touch()
     expect_value("tasks", task_owners, [follower.worker_id] * 4, 60)
-    status, answer = follower.request("PUT", "/connectors/late/config", config)
+    late = file_source(directory / "late", topic)
+    status, answer = follower.request("PUT", "/connectors/late/config", late)
     assert status == 201, answer
     expect_value("late", lambda: owners(follower, "late"), [follower.worker_id] * 2, 60)
     assert zombies.recorded() == {**dict.fromkeys(SOURCES, 1), "late": 1}
