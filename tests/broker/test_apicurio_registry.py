@@ -15,6 +15,8 @@ from isthmus.api.schema import INT32, OPTIONAL_STRING, struct_schema
 from isthmus.api.struct import Struct
 from isthmus.converters.registry.avro import AvroConverter
 from isthmus.converters.registry.ext_json import ExtJsonConverter
+from isthmus.converters.registry.json_schema import JsonSchemaConverter
+from isthmus.converters.registry.protobuf import ProtobufConverter
 from tests.support.registry import ApicurioRegistry, Converters
 
 _USER = struct_schema(("id", INT32), ("name", OPTIONAL_STRING), name="shop.User")
@@ -88,6 +90,24 @@ def test_the_config_says_which_id_it_is_and_how_long(
     assert ids["globalId"] != ids["contentId"]
     assert int.from_bytes(data[1:length], "big") == ids[used]
     assert converters.make(AvroConverter, None, config).to_connect(topic, data).value == user
+
+
+@pytest.mark.parametrize("kind", [ProtobufConverter, JsonSchemaConverter])
+def test_other_formats_have_global_ids_too(
+    converters: Converters,
+    registry: ApicurioRegistry,
+    topic: str,
+    kind: type[ProtobufConverter] | type[JsonSchemaConverter],
+) -> None:
+    user = Struct(_USER, id=1, name="Ada")
+    converter = converters.make(kind, None, _api(registry, 2))
+
+    data = converter.from_connect(topic, _USER, user)
+
+    assert data is not None
+    assert int.from_bytes(data[1:9], "big") == _ids(registry, f"{topic}-value")["globalId"]
+    read = converters.make(kind, None, _api(registry, 2)).to_connect(topic, data).value
+    assert (read["id"], read["name"]) == (1, "Ada")
 
 
 def test_references_of_a_global_id_are_followed(
