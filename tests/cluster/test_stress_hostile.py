@@ -215,6 +215,9 @@ def test_ten_connectors_that_block_hold_up_nobody(cluster: Cluster) -> None:
     names = [f"blocking-{n}" for n in range(10)]
     for name in names:
         cluster.create(name, config(behave="start=hang"))
+    for name in names:
+        expect(f"a process of {name}", lambda n=name: bool(processes(cluster, n)))
+    before = {pid for name in names for pid in processes(cluster, name)}
 
     def change(name: str) -> float:
         begin = time.monotonic()
@@ -229,9 +232,12 @@ def test_ten_connectors_that_block_hold_up_nobody(cluster: Cluster) -> None:
         cluster.expect_running("good", timeout=5)
         print(f"slowest change {slowest:.2f} s, good after {time.monotonic() - begin:.2f} s")
     assert slowest < 3.0
+    for name in names:  # else one may be started anew after it was killed
+        gone = f"the old process of {name} to end"
+        expect(gone, lambda n=name: not before & set(processes(cluster, n)), 60)
+        expect(f"the new process of {name}", lambda n=name: bool(processes(cluster, n)), 60)
     end_now(cluster, names)
-    # The new config may have started one anew after the kill; it blocks as well.
-    delete(cluster, [*names, "good"], 2 * CONNECTOR_STOP + MARGIN)
+    delete(cluster, [*names, "good"], MARGIN)
 
 
 def test_a_connector_that_asks_for_new_task_configs_all_the_time_slows_nobody(

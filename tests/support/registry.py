@@ -129,7 +129,9 @@ def unpacked() -> Path:
             raise ConnectError(f"Apicurio {_VERSION}: expected SHA-256 {_SHA256}, found {found}")
         whole = Path(part) / "whole"
         with tarfile.open(archive) as tar:
-            tar.extractall(whole, filter="data")
+            # An attribute, since the argument came with Python 3.11.4.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(whole)
         try:
             whole.rename(directory)
         except OSError:
