@@ -214,8 +214,11 @@ class TransactionalProducer(RecordProducer):
             error = self._cause
         if error.code() not in _FENCED:
             return ConnectError(f"{what}: {error.str()}")
-        # The brokers end a transaction that is too old as if there were another producer.
-        if self.is_open and time.monotonic() - self._began >= self._transaction_timeout:
+        age = time.monotonic() - self._began if self.is_open else 0.0
+        # Nothing that is still open is ours to end. librdkafka would wait for it.
+        self.is_open = False
+        if age >= self._transaction_timeout:
+            # The brokers end a transaction that is too old as if there were another producer.
             return ConnectError(_EXPIRED.format(self._id))
         return ConnectError(
             f"{what}: There is a newer producer with the same transactionalId which fences the"
