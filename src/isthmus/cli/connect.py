@@ -193,11 +193,12 @@ class Connect:
         )
 
         exactly_once = config.exactly_once_source_support == "enabled"
-        patience = config.worker_sync_timeout
-        preflight = Preflight(herder, self._type_of, self._fence, patience)
+        preflight = Preflight(herder, self._type_of, self._fence)
         herder.attach(self._local_work(cluster_id, worker_id, preflight if exactly_once else None))
         validation = self._validation = Validation(self._worker, config, resolve)
-        self._fencing = Fencing(herder, self._type_of, resolve, self._fence_producers, patience)
+        self._fencing = Fencing(
+            herder, self._type_of, resolve, self._fence_producers, config.worker_sync_timeout
+        )
         self._connectors = Connectors(herder, validation)
         return self._mode.services(
             cluster_id,

@@ -50,6 +50,13 @@ class ConflictError(RestError):
         super().__init__(HTTPStatus.CONFLICT, message)
 
 
+class UnreachableWorkerError(RestError):
+    """500: another worker, who would have had to answer, could not be reached."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+
+
 class RebalanceNeededError(ConnectError):
     """The group has not yet agreed on the newest configs; try again after the rebalance.
 

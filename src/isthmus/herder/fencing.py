@@ -8,6 +8,7 @@ Java: DistributedHerder.fenceZombieSourceTasks, verifyTaskGenerationAndOwnership
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
@@ -18,12 +19,20 @@ from isthmus.herder.errors import (
     ConflictError,
     NotFoundError,
     NotLeaderError,
+    RequestTargetError,
     RestError,
+    UnreachableWorkerError,
 )
 from isthmus.herder.herder import Herder
 from isthmus.herder.reconcile import FencingRound, fencing_round
+from isthmus.herder.signature import MISSING_SIGNATURE
 
 log = logging.getLogger(__name__)
+
+#: Seconds; longer than it takes a group to replace a leader that was killed.
+_ASKED_FOR = 60.0
+#: How the answers begin of workers that are asked during a rebalance.
+_NO_LEADER = "Cannot complete request "
 
 Config = Mapping[str, str | None]
 ConnectorType = Callable[[Config], Awaitable[str]]
@@ -125,9 +134,9 @@ class Preflight:
         herder: Herder,
         connector_type: ConnectorType,
         fence: Callable[[str], Awaitable[None]],
-        sync_timeout: float,
+        pause: float = 0.25,
     ) -> None:
-        self._sync_timeout = sync_timeout
+        self._pause = pause
         self._herder = herder
         self._connector_type = connector_type
         self._fence = fence
@@ -135,17 +144,23 @@ class Preflight:
     async def fence(self, name: str) -> None:
         """Have the leader fence out earlier tasks of the connector.
 
+        The leader may stop or change its key while it is asked, and another one may lead before
+        this worker knows: for a minute it is asked again. Java's task fails at once, and stays so.
+
         Raises:
             ConnectError: It refuses, fails or cannot be reached.
         """
-        try:
-            await self._fence(name)
-        except RestError as error:
-            if error.status != HTTPStatus.FORBIDDEN:
-                raise
-            # The leader has replaced the key with which the request was signed. Java's task fails.
-            await self._herder.configs.refresh(self._sync_timeout)
-            await self._fence(name)
+        deadline = time.monotonic() + _ASKED_FOR
+        while True:
+            try:
+                await self._fence(name)
+            except ConnectError as error:
+                if not _will_pass(error) or time.monotonic() > deadline:
+                    raise
+                log.warning("Connector %s: the leader is asked again to fence: %s", name, error)
+            else:
+                return
+            await asyncio.sleep(self._pause)
 
     async def is_for(self, connector: Config) -> bool:
         """Return whether tasks of a connector with this config need it."""
@@ -178,3 +193,19 @@ class Preflight:
                 )
 
         return verify
+
+
+def _will_pass(error: ConnectError) -> bool:
+    """Tell whether the error says no more than that leader or session key have just changed."""
+    match error:
+        case RequestTargetError():
+            return error.url is None
+        case UnreachableWorkerError():
+            return True
+        case RestError():
+            # Who leads no more sends the request on without its signature, or knows of no leader.
+            passing = (HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+            text = error.message or ""
+            return error.status in passing or text.startswith((MISSING_SIGNATURE, _NO_LEADER))
+        case _:
+            return False

@@ -15,6 +15,8 @@ from isthmus.herder.errors import BadRequestError, RestError
 SIGNATURE_HEADER = "X-Connect-Authorization"
 SIGNATURE_ALGORITHM_HEADER = "X-Connect-Request-Signature-Algorithm"
 
+MISSING_SIGNATURE = "Internal request missing required signature"
+
 #: The hash of each MAC that a JVM knows, by the JVM's name in lower case: it ignores case there.
 _DIGESTS = {
     "hmacmd5": "md5",
@@ -52,7 +54,7 @@ class SignatureRules:
                 has no key to check it with; 403 it is wrong.
         """
         if signature is None:
-            raise BadRequestError("Internal request missing required signature")
+            raise BadRequestError(MISSING_SIGNATURE)
         if signature.algorithm not in self.algorithms:
             raise BadRequestError(
                 f"This worker does not support the '{signature.algorithm}' key signing algorithm"

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 import urllib3
 
-from isthmus.herder.errors import ConflictError, RestError
+from isthmus.herder.errors import ConflictError, RestError, UnreachableWorkerError
 from isthmus.herder.signature import Signer
 from isthmus.rest.errors import ErrorMessage
 
@@ -146,7 +146,7 @@ class RestClient:
             return self._pool.request(method, url, body=body, headers=headers, redirect=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             log.error("Request %s %s failed: %s", method, url, error)
-            return _failure(f"IO Error trying to forward REST request: {error}")
+            return UnreachableWorkerError(f"IO Error trying to forward REST request: {error}")
         except Exception as error:  # whoever waits must hear of it, whatever it is
             log.error("Request %s %s failed", method, url, exc_info=error)
             return _failure(f"Error trying to forward REST request: {error}")

@@ -15,6 +15,7 @@ from isthmus.herder.errors import (
     NotFoundError,
     NotLeaderError,
     RestError,
+    UnreachableWorkerError,
 )
 from isthmus.herder.fencing import Fencing, Preflight
 from isthmus.herder.reconcile import FencingRound, fencing_round
@@ -217,7 +218,7 @@ async def test_only_sources_are_fenced_and_only_by_the_leader(
 
 @pytest.fixture
 def preflight(bench: Bench, fencing: Fencing) -> Preflight:
-    return Preflight(bench.herder, kind_of, fencing.fence_zombies, 5.0)
+    return Preflight(bench.herder, kind_of, fencing.fence_zombies)
 
 
 async def test_a_task_with_its_configs_on_its_worker_may_start(
@@ -263,21 +264,34 @@ async def test_only_sources_need_a_preflight(preflight: Preflight) -> None:
     assert not await preflight.is_for({"name": "sink"})
 
 
-@pytest.mark.parametrize(("status", "asked"), [(403, 2), (409, 1)])
-async def test_the_leader_is_asked_again_if_it_has_replaced_the_key_meanwhile(
-    bench: Bench, status: int, asked: int
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (RestError(403, "Internal request contained invalid signature."), 2),
+        (RestError(503, "This worker is still starting up"), 2),
+        (BadRequestError("Internal request missing required signature"), 2),
+        (UnreachableWorkerError("IO Error trying to forward REST request: refused"), 2),
+        (NotLeaderError("Only the leader may perform zombie fencing.", None), 2),
+        (ConflictError("Cannot complete request momentarily due to no known leader URL"), 2),
+        (BadRequestError("Connector c is not a source connector"), 1),
+        (ConflictError("Fencing failed because new task configurations were generated"), 1),
+        (ConnectError("Failed to perform zombie fencing"), 1),
+    ],
+)
+async def test_the_leader_is_asked_again_if_leader_or_key_have_just_changed(
+    bench: Bench, error: ConnectError, asked: int
 ) -> None:
-    answers = [RestError(status, "no"), None]
-    given: list[Exception | None] = []
+    answers: list[ConnectError | None] = [error, None]
+    given: list[ConnectError | None] = []
 
     async def fence(_name: str) -> None:
         given.append(answers[len(given)])
-        if (error := given[-1]) is not None:
-            raise error
+        if (answer := given[-1]) is not None:
+            raise answer
 
-    preflight = Preflight(bench.herder, kind_of, fence, 5.0)
+    preflight = Preflight(bench.herder, kind_of, fence, pause=0)
 
-    with contextlib.suppress(RestError):
+    with contextlib.suppress(ConnectError):
         await preflight.fence("c")
 
     assert len(given) == asked
