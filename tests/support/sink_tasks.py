@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -34,6 +34,7 @@ from isthmus.plugins import Plugins
 from isthmus.task.link import Link
 from isthmus.task.sink import SinkRunner
 
+JSON = "org.apache.kafka.connect.json.JsonConverter"
 STRING = "org.apache.kafka.connect.storage.StringConverter"
 Key = tuple[str, int]
 Offsets = Mapping[Key, int]
@@ -205,6 +206,18 @@ class RunningSink:
                         pass
                     case _:
                         raise AssertionError(message)
+
+
+#: The fixture that starts a task of the connector named as the topic.
+Start: TypeAlias = Callable[..., RunningSink]
+
+
+def until(reached: Callable[[], object], timeout: float = 30.0) -> None:
+    """Wait until something is so, which no failure of a task prevents."""
+    deadline = time.monotonic() + timeout
+    while not reached():
+        assert time.monotonic() < deadline, f"not within {timeout:g} s"
+        time.sleep(0.05)
 
 
 def _end(_reason: str) -> NoReturn:
