@@ -21,6 +21,7 @@ from isthmus.config.client_keys import (
 from isthmus.config.connector_def import sink_config_def, source_config_def
 from isthmus.config.rest_def import define_rest_settings
 from isthmus.config.security_def import define_sasl_settings, define_ssl_settings
+from isthmus.config.supervision import supervision_def
 from isthmus.config.worker_def import worker_config_def
 from isthmus.plugins import BUILT_IN, PluginKind, Plugins
 
@@ -31,7 +32,8 @@ _INTRODUCTION: Final = """\
 
 <!-- Written by docs/generate_configuration.py from the definitions of the settings. -->
 
-Names, types, defaults and limits are those of Apache Kafka Connect 4.3. **Required** stands in
+Names, types, defaults and limits are those of Apache Kafka Connect 4.3, but for those of
+[supervision](#supervision). **Required** stands in
 place of a default. A duration whose name ends in `.ms` is in milliseconds. A setting marked † is
 accepted, so that the file of a Java worker can be used, and has no effect yet.
 
@@ -65,13 +67,26 @@ _KINDS: Final = tuple(ClientKind)
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([_INTRODUCTION, *_worker(), *_connectors(), *_clients(), *_plugins()])
+    parts = (*_supervision(), *_worker(), *_connectors(), *_clients(), *_plugins())
+    return "\n".join([_INTRODUCTION, *parts])
+
+
+def _supervision() -> Iterable[str]:
+    yield "## Supervision\n"
+    yield (
+        "Settings that Java's worker does not know, and ignores. Each is one of a connector, and"
+        " one of a worker for all of its\nconnectors that do not set it."
+        " [operations.md](operations.md#what-fails-stands-still-or-takes-too-much) says what they"
+        " do. The answer to a validation\nnames those that the config names.\n"
+    )
+    yield from _table(supervision_def())
 
 
 def _worker() -> Iterable[str]:
     definition = worker_config_def()
+    own = supervision_def()
     sections: dict[str, list[ConfigKey]] = {title: [] for title, _ in _SECTIONS}
-    for key in definition:
+    for key in (key for key in definition if key.name not in own):
         title = next(title for title, belongs in _SECTIONS if belongs(key.name))
         sections[title].append(key)
     yield "## Worker\n"

@@ -56,6 +56,20 @@ class State(StrEnum):
     DESTROYED = "DESTROYED"
 
 
+class Failure(StrEnum):
+    """Why a connector or task has FAILED, as far as it matters to what comes after."""
+
+    #: Its configuration is wrong, or names a class that is not there: it would fail again.
+    CONFIG = "CONFIG"
+    ERROR = "ERROR"
+    #: Its process ended by itself, or was ended by someone who gave no reason.
+    CRASH = "CRASH"
+    #: It was ended because it stood still.
+    STALL = "STALL"
+    #: It was ended because of the memory that it took.
+    MEMORY = "MEMORY"
+
+
 class Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The base of all messages; on the wire an array that starts with the class's name."""
 
@@ -181,11 +195,12 @@ class SetLogLevel(Message, frozen=True):
 
 
 class StateChanged(Message, frozen=True):
-    """Child → worker: the state it is in now. `trace` is set for FAILED."""
+    """Child → worker: the state it is in now. `trace` and `failure` are set for FAILED."""
 
     state: State
     trace: str | None = None
     version: str | None = None
+    failure: Failure | None = None
 
 
 class ReconfigurationRequested(Message, frozen=True):

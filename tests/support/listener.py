@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from isthmus.channel import ConnectorTaskId, State
+from isthmus.channel import ConnectorTaskId, Failure, State
 
 Subject = str | ConnectorTaskId
 
@@ -14,20 +14,31 @@ class RecordingListener:
     def __init__(self) -> None:
         self.states: list[tuple[Subject, State]] = []
         self.traces: dict[Subject, str] = {}
+        self.failures: dict[Subject, Failure] = {}
         self.versions: dict[Subject, str | None] = {}
         self.reconfigurations: list[str] = []
         self.topics: dict[ConnectorTaskId, list[str]] = {}
         self._changed = asyncio.Event()
 
     def connector_state(
-        self, name: str, state: State, trace: str | None, version: str | None
+        self,
+        name: str,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None:
-        self._take(name, state, trace, version)
+        self._take(name, state, trace, version, failure)
 
     def task_state(
-        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+        self,
+        task: ConnectorTaskId,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None:
-        self._take(task, state, trace, version)
+        self._take(task, state, trace, version, failure)
 
     def reconfiguration_requested(self, name: str) -> None:
         self.reconfigurations.append(name)
@@ -58,9 +69,18 @@ class RecordingListener:
                 f" reconfigurations {self.reconfigurations}"
             ) from None
 
-    def _take(self, subject: Subject, state: State, trace: str | None, version: str | None) -> None:
+    def _take(
+        self,
+        subject: Subject,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None,
+    ) -> None:
         self.states.append((subject, state))
         self.versions[subject] = version
         if trace is not None:
             self.traces[subject] = trace
+        if failure is not None:
+            self.failures[subject] = failure
         self._changed.set()

@@ -19,6 +19,7 @@ from isthmus.config.clients import (
     task_transactional_id,
 )
 from isthmus.config.offsets_topic import offsets_topic
+from isthmus.config.supervision import RestartSettings, Supervision
 from isthmus.config.worker import Store, WorkerConfig
 from isthmus.herder.api import HerderServices
 from isthmus.herder.connectors import Connectors
@@ -30,6 +31,7 @@ from isthmus.herder.local_work import LocalWork
 from isthmus.herder.loggers import Loggers
 from isthmus.herder.metrics import Metrics
 from isthmus.herder.offsets import ExactlyOnce, Offsets
+from isthmus.herder.restarts import Restarts
 from isthmus.herder.validation import Validation
 from isthmus.kafka.admin import TopicAdmin
 from isthmus.kafka.consumer_groups import ConsumerGroups
@@ -231,8 +233,26 @@ class Connect:
             return self._worker
 
         return LocalWork(
-            make_worker, self._configs, self._statuses, worker_id, resolve, self._publish, preflight
+            make_worker,
+            self._configs,
+            self._statuses,
+            worker_id,
+            resolve,
+            self._publish,
+            self._restarts(),
+            preflight,
         )
+
+    def _restarts(self) -> Restarts:
+        config, herder = self._config, self._herder
+
+        def settings(name: str) -> RestartSettings:
+            connector = config.transformer.transform(
+                self._configs.snapshot().connector_config(name) or {}
+            )
+            return Supervision.of(connector, config.originals).restart
+
+        return Restarts(settings, lambda work: herder.work.restart_failed(work), herder.request)
 
     async def _type_of(self, connector: Mapping[str, str | None]) -> str:
         return await self._validation.connector_type(connector)

@@ -12,6 +12,7 @@ from isthmus.config.client_keys import JAVA_CLIENT_KEYS, TOPIC_SETTINGS
 from isthmus.config.override_policy import OverridePolicy, build_override_policy
 from isthmus.config.providers import ConfigTransformer, build_transformer
 from isthmus.config.rest_def import Listener, parse_listener
+from isthmus.config.supervision import Supervision
 from isthmus.config.worker_def import worker_config_def
 
 #: The internal topics, by the first word of their settings.
@@ -305,6 +306,7 @@ class WorkerConfig:
             )
         for server in self.bootstrap_servers:
             _check_server(server)
+        Supervision.of({}, self.originals)
 
 
 _TYPED: Final = tuple(

@@ -25,6 +25,7 @@ from isthmus.api.errors import ConfigError
 from isthmus.config.client_def import define_client_settings
 from isthmus.config.rest_def import define_rest_settings
 from isthmus.config.security_def import define_sasl_settings, define_ssl_settings
+from isthmus.config.supervision import define_supervision
 from isthmus.config.topic_creation import PARTITIONS, REPLICATION_FACTOR
 
 #: The MAC algorithms of internal requests: Java's name, and that of Python's hashlib.
@@ -60,6 +61,7 @@ def worker_config_def() -> ConfigDef:
     _define_internal_requests(definition)
     define_ssl_settings(definition)
     define_sasl_settings(definition)
+    define_supervision(definition)
     return definition
 
 

@@ -8,6 +8,7 @@ from isthmus.channel import ConnectorTaskId, TargetState
 from isthmus.herder.connectors import Connectors
 from isthmus.herder.errors import NotFoundError
 from isthmus.herder.fencing import Fencing
+from isthmus.herder.health import Health
 from isthmus.herder.herder import Herder
 from isthmus.herder.loggers import Loggers
 from isthmus.herder.metrics import Metrics
@@ -24,6 +25,7 @@ from isthmus.herder.views import (
     ConnectorOffsets,
     ConnectorStateInfo,
     Created,
+    HealthInfo,
     JsonConfig,
     LoggerLevel,
     Message,
@@ -49,6 +51,7 @@ class HerderServices:
         metrics: Metrics,
         fencing: Fencing,
     ) -> None:
+        self._health = Health(herder)
         self._metrics = metrics
         self._fencing = fencing
         self.cluster_id = cluster_id
@@ -90,6 +93,13 @@ class HerderServices:
             except NotFoundError:
                 continue  # deleted meanwhile, or so new that it has no status yet
         return expanded
+
+    @property
+    def worker_id(self) -> str:
+        return self._health.worker_id
+
+    async def connector_health(self, name: str) -> HealthInfo:
+        return await self._health.of(name)
 
     async def connector_info(self, name: str) -> ConnectorInfo:
         return await self._connectors.info(name)

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from isthmus.api.errors import ConnectError
-from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.channel import ConnectorTaskId, Failure, State, TargetState
 from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max, tasks_max
 from isthmus.group.assignor import Work
 from isthmus.herder.errors import RestError
 from isthmus.herder.reconcile import configs_with_placeholders, described, task_configs_changed
+from isthmus.herder.restarts import Restarts, Subject
+from isthmus.plugins import is_config_error
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import Status, StatusStore
 from isthmus.worker.requests import Verify
@@ -28,6 +30,7 @@ Config = Mapping[str, str | None]
 
 _FIRST_RETRY = 0.25
 _LONGEST_RETRY = 60.0
+_AT_TARGET = frozenset({State.RUNNING, State.PAUSED})
 
 
 class Publish(Protocol):
@@ -63,6 +66,7 @@ class LocalWork:
         worker_id: str,
         resolve: Callable[[Config], dict[str, str | None]],
         publish: Publish,
+        restarts: Restarts,
         preflight: Preflight | None = None,
     ) -> None:
         """`preflight` is for exactly-once support; None without it."""
@@ -71,16 +75,17 @@ class LocalWork:
         self._worker = make_worker(self)
         self._configs = configs
         self._statuses = statuses
-        self._worker_id = worker_id
+        self.worker_id = worker_id
         self._resolve = resolve
         self._publish = publish
+        self.restarts = restarts
         self._preflight = preflight
         #: Tasks that wait for their preflight, before they have a process.
         self._in_preflight: dict[ConnectorTaskId, asyncio.Task[None]] = {}
         self._background: dict[str, asyncio.Task[None]] = {}
         self._asked_again: set[str] = set()
         #: Connectors that are being stopped to be started anew; set once that has happened.
-        self._restarts: dict[str, asyncio.Event] = {}
+        self._restarting: dict[str, asyncio.Event] = {}
 
     def renew_lease(self, until: float) -> None:
         """Let the work go on until then, a moment of `time.monotonic`; see `Worker.renew_lease`."""
@@ -100,6 +105,10 @@ class LocalWork:
     async def stop(self, work: Work) -> None:
         """Stop what runs of this work; returns when it has ended, or was ended."""
         stopping = work & self.running
+        self.restarts.forget(stopping)
+        await self._stop(stopping)
+
+    async def _stop(self, stopping: Work) -> None:
         if not stopping:
             return
         log.info("Stopping %s", described(stopping))
@@ -128,9 +137,15 @@ class LocalWork:
         await self.stop(self.running)
 
     async def restart(self, work: Work) -> None:
-        """Stop and start this work where it runs."""
+        """Stop and start this work where it runs, as a user asks for it."""
         owned = work & self.running
-        await self.stop(owned)
+        self.restarts.forget(owned)
+        await self.restart_failed(owned)
+
+    async def restart_failed(self, work: Work) -> None:
+        """Stop and start this work where it runs, and let automatic restarts go on counting."""
+        owned = work & self.running
+        await self._stop(owned)
         for name in sorted(owned.connectors):
             self._put_connector(name, State.RESTARTING)
         for task in sorted(owned.tasks):
@@ -143,14 +158,16 @@ class LocalWork:
         It is stopped in the background, so that connectors that do not stop hold up neither each
         other nor requests; `patience` is how many seconds of that are waited for here.
         """
-        if name not in self._restarts:
-            self.running |= Work(connectors=frozenset({name}))
+        if name not in self._restarting:
+            work = Work(connectors=frozenset({name}))
+            self.restarts.forget(work)
+            self.running |= work
             stopped = asyncio.Event()
             self._in_background(name, self._restart_connector(name, stopped))
-            self._restarts[name] = stopped
+            self._restarting[name] = stopped
         if patience:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._restarts[name].wait(), patience)
+                await asyncio.wait_for(self._restarting[name].wait(), patience)
 
     async def restart_task(self, task: ConnectorTaskId) -> bool:
         """Stop the task and start it anew; return False if it could not be started."""
@@ -188,14 +205,14 @@ class LocalWork:
             await self._worker.start_connector(name, config, target or TargetState.STARTED)
         except ConnectError as error:
             log.error("Connector %s could not be started: %s", name, error)
-            self.connector_state(name, State.FAILED, str(error), None)
+            self.connector_state(name, State.FAILED, str(error), None, _kind_of(error))
             return
         if target is TargetState.STARTED:
             await self._reconfigure_until_done(name)
 
     async def _restart_connector(self, name: str, stopped: asyncio.Event) -> None:
         await self._worker.stop_connectors([name])
-        del self._restarts[name]
+        del self._restarting[name]
         stopped.set()
         # The newest config counts: it may have changed again in the meantime.
         await self._start_connector(name)
@@ -243,7 +260,7 @@ class LocalWork:
 
     def _could_not_start(self, task: ConnectorTaskId, error: Exception) -> None:
         log.error("Task %s could not be started: %s", task, error)
-        self.task_state(task, State.FAILED, str(error), None)
+        self.task_state(task, State.FAILED, str(error), None, _kind_of(error))
 
     async def _reconfigure_until_done(self, name: str) -> None:
         delay = _FIRST_RETRY
@@ -288,7 +305,7 @@ class LocalWork:
     def _cancel_background(self, name: str) -> None:
         if (task := self._background.pop(name, None)) is not None:
             task.cancel()
-        if (stopped := self._restarts.pop(name, None)) is not None:
+        if (stopped := self._restarting.pop(name, None)) is not None:
             stopped.set()
 
     def _background_ended(self, name: str, task: asyncio.Task[None]) -> None:
@@ -301,16 +318,38 @@ class LocalWork:
     # What the worker reports (WorkerListener).
 
     def connector_state(
-        self, name: str, state: State, trace: str | None, version: str | None
+        self,
+        name: str,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None:
         """Write the connector's state; states of an end give way to what others wrote since."""
         self._put_connector(name, state, trace, version)
+        if state is State.STOPPED:
+            self.restarts.forget(Work(connectors=frozenset({name})))
+        self._note(name, state, trace, failure)
 
     def task_state(
-        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+        self,
+        task: ConnectorTaskId,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None:
         """Write the task's state; states of an end give way to what others wrote since."""
         self._put_task(task, state, trace, version)
+        self._note(task, state, trace, failure)
+
+    def _note(
+        self, subject: Subject, state: State, trace: str | None, failure: Failure | None
+    ) -> None:
+        if state is State.FAILED:
+            self.restarts.failed(subject, failure or Failure.ERROR, trace or "")
+        elif state in _AT_TARGET:
+            self.restarts.runs(subject)
 
     def reconfiguration_requested(self, name: str) -> None:
         """Generate task configs anew, because the connector says that they changed."""
@@ -325,7 +364,7 @@ class LocalWork:
     def _put_connector(
         self, name: str, state: State, trace: str | None = None, version: str | None = None
     ) -> None:
-        status = Status(state, trace, self._worker_id, self.generation, version)
+        status = Status(state, trace, self.worker_id, self.generation, version)
         if state in (State.FAILED, State.UNASSIGNED):
             self._statuses.put_connector_safe(name, status)
         else:
@@ -338,8 +377,12 @@ class LocalWork:
         trace: str | None = None,
         version: str | None = None,
     ) -> None:
-        status = Status(state, trace, self._worker_id, self.generation, version)
+        status = Status(state, trace, self.worker_id, self.generation, version)
         if state in (State.FAILED, State.UNASSIGNED):
             self._statuses.put_task_safe(task, status)
         else:
             self._statuses.put_task(task, status)
+
+
+def _kind_of(error: Exception) -> Failure:
+    return Failure.CONFIG if is_config_error(error) else Failure.ERROR

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from isthmus.channel import State
+from isthmus.herder.local_work import LocalWork
 from isthmus.metrics import Sample
 from isthmus.storage.status_store import StatusStore
 
@@ -76,6 +77,7 @@ class MeasuredHerder(Protocol):
 
     rebalances: Rebalances
     statuses: StatusStore
+    work: LocalWork
 
     @property
     def generation(self) -> int: ...
@@ -96,6 +98,7 @@ class Metrics:
     def samples(self) -> Iterator[Sample]:
         """Return all of them as they are now."""
         yield from self._worker.samples()
+        yield from self._herder.work.restarts.samples()
         yield from self._of_the_group()
         for name in self._worker.connector_names:
             yield from self._task_counts(name)

@@ -106,6 +106,50 @@ class ConnectorExpansion(View, frozen=True, omit_defaults=True):
     info: ConnectorInfo | msgspec.UnsetType = msgspec.UNSET
 
 
+class RestartsInfo(View, frozen=True):
+    """The automatic restarts of a connector or task since its count began.
+
+    `max` -1 is without end; `next_at` is in ms since 1970. `gave_up` says why there is none to come
+    although they are enabled.
+    """
+
+    enabled: bool
+    count: int
+    max: int
+    last_reason: str | None
+    next_at: int | None
+    gave_up: str | None
+
+
+class ConnectorHealth(View, frozen=True):
+    """What the worker of a connector knows of it; `restarts` None if that worker does not say."""
+
+    state: State
+    worker_id: str
+    restarts: RestartsInfo | None = None
+
+
+class TaskHealth(View, frozen=True):
+    """What the worker of a task knows of it; `restarts` None if that worker does not say."""
+
+    id: int
+    state: State
+    worker_id: str
+    restarts: RestartsInfo | None = None
+
+
+class HealthInfo(View, frozen=True):
+    """`GET /connectors/{connector}/health`. There is none in Java.
+
+    `unanswered` has the workers that did not say what they know, each with the reason.
+    """
+
+    name: str
+    connector: ConnectorHealth
+    tasks: list[TaskHealth]
+    unanswered: dict[str, str]
+
+
 class TaskInfo(View, frozen=True):
     """A task as it is configured. Java: TaskInfo."""
 

@@ -10,6 +10,7 @@ loading.py      finding and importing; only in processes that run plugin code
 """
 
 from isthmus.plugins.built_in import BUILT_IN, IMPORTED_WHEN_NAMED
+from isthmus.plugins.causes import is_config_error
 from isthmus.plugins.descriptor import (
     CONNECTORS,
     UNDEFINED_VERSION,
@@ -36,5 +37,6 @@ __all__ = [
     "PluginNotFoundError",
     "Plugins",
     "Wanted",
+    "is_config_error",
     "wanted_by",
 ]

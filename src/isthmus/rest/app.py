@@ -15,6 +15,7 @@ from isthmus.rest.client import RestClient
 from isthmus.rest.config import RestConfig
 from isthmus.rest.connectors import ConnectorsResource
 from isthmus.rest.errors import routing_error
+from isthmus.rest.health import HealthResource
 from isthmus.rest.herder import HerderApi
 from isthmus.rest.internal import InternalResource
 from isthmus.rest.loggers import LoggersResource
@@ -76,6 +77,7 @@ def main_routes(herder: HerderApi, client: RestClient, config: RestConfig) -> li
         *OffsetsResource(herder, requests).routes(),
         *PluginsResource(herder, requests).routes(),
         *MetricsResource(herder).routes(),
+        *HealthResource(herder, requests, client, config.advertised_scheme).routes(),
     ]
 
 

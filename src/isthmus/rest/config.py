@@ -13,13 +13,15 @@ class RestConfig:
 
     `admin_listeners`: None has `/admin` on the main listeners, an empty sequence nowhere.
     `tls` and `admin_tls` are the ssl.* settings of https listeners, `tls` also those of requests
-    to other workers. `worker` is what extensions are given. All three may hold secrets.
+    to other workers, which are reached by `advertised_scheme`. `worker` is what extensions are
+    given. All three may hold secrets.
     The two timeouts are Connect's own constants, in seconds, and no worker property.
     Java: RestServerConfig.
     """
 
     listeners: Sequence[Listener] = (Listener("http", "", 8083),)
     admin_listeners: Sequence[Listener] | None = None
+    advertised_scheme: str = "http"
     access_control_allow_origin: str = ""
     access_control_allow_methods: str = ""
     response_headers: Sequence[HeaderRule] = ()
@@ -39,6 +41,7 @@ class RestConfig:
         return cls(
             listeners=worker.listeners,
             admin_listeners=worker.admin_listeners,
+            advertised_scheme=worker.advertised_scheme,
             access_control_allow_origin=worker.access_control_allow_origin,
             access_control_allow_methods=worker.access_control_allow_methods,
             response_headers=parse_header_rules(worker.response_http_headers_config),

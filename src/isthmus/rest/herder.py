@@ -15,6 +15,7 @@ from isthmus.herder.views import (
     ConnectorOffsets,
     ConnectorStateInfo,
     Created,
+    HealthInfo,
     JsonConfig,
     LoggerLevel,
     Message,
@@ -67,6 +68,15 @@ class HerderApi(Protocol):
 
         A connector without a status record is left out if `status` is asked for.
         """
+        ...
+
+    @property
+    def worker_id(self) -> str:
+        """The name of this worker in statuses."""
+        ...
+
+    async def connector_health(self, name: str) -> HealthInfo:
+        """Return all states of a connector, with what this worker knows of its own part."""
         ...
 
     async def connector_info(self, name: str) -> ConnectorInfo: ...

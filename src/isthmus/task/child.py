@@ -14,7 +14,7 @@ from isthmus.channel import (
 )
 from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.connector import ConnectorRunner
-from isthmus.task.failure import trace_of_failure
+from isthmus.task.failure import kind_of, trace_of_failure
 from isthmus.task.jobs import run_job
 from isthmus.task.link import Link
 from isthmus.task.sink import SinkRunner
@@ -50,11 +50,11 @@ def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
             version = connector.version
             runner = SourceRunner if connector.kind is PluginKind.SOURCE else SinkRunner
             runner(job, link, plugins).run()
-    except BaseException:  # also SystemExit, by which a plugin may try to end the process
+    except BaseException as error:  # also SystemExit, by which a plugin may try to end the process
         if not link.stopping.is_set():
             trace = trace_of_failure()
             log.error("Task %s-%d has failed: %s", job.connector, job.task, trace)
-            link.send(StateChanged(State.FAILED, trace, version))
+            link.send(StateChanged(State.FAILED, trace, version, kind_of(error)))
             return 1
         log.warning("Task %s-%d failed while stopping", job.connector, job.task, exc_info=True)
     link.send(StateChanged(State.UNASSIGNED))

@@ -16,6 +16,7 @@ import msgspec
 from isthmus.api.connector import AnyConnector, SinkConnector
 from isthmus.api.errors import ConnectError
 from isthmus.channel import (
+    Failure,
     GenerateTaskConfigs,
     ReconfigurationRequested,
     Reply,
@@ -27,7 +28,7 @@ from isthmus.channel import (
 from isthmus.config.connector import sink_topics
 from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max
 from isthmus.plugins import PluginDescriptor, Plugins
-from isthmus.task.failure import trace_of_failure
+from isthmus.task.failure import kind_of, trace_of_failure
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
 
@@ -49,8 +50,8 @@ class ConnectorRunner:
         try:
             connector = self._build()
             self._live(connector)
-        except BaseException:  # noqa: BLE001 - also SystemExit of a plugin is a failure
-            self._context.fail(trace_of_failure())
+        except BaseException as error:  # noqa: BLE001 - also SystemExit of a plugin is a failure
+            self._context.fail(trace_of_failure(), kind_of(error))
         return self._context.close()
 
     def _build(self) -> AnyConnector:
@@ -102,7 +103,7 @@ class ConnectorRunner:
         try:
             configs = self._generate(request.max_tasks, connector)
         except TooManyTasksError as error:
-            self._context.fail(trace_of_failure())
+            self._context.fail(trace_of_failure(), kind_of(error))
             return Reply(request.request, error_type=TooManyTasksError.__name__, error=str(error))
         except Exception as error:
             log.exception("Connector %s failed to generate task configs", self._job.name)
@@ -149,7 +150,7 @@ class _Context:
     def raise_error(self, error: Exception) -> None:
         """Mark the connector FAILED; only the first error counts."""
         self._reject_if_closed("to fail the connector")
-        self.fail("".join(traceback.format_exception(error)))
+        self.fail("".join(traceback.format_exception(error)), kind_of(error))
 
     def report(self, state: State) -> None:
         """Tell the worker the state, unless the connector has failed."""
@@ -157,14 +158,14 @@ class _Context:
             if not self._has_failed:
                 self._link.send(StateChanged(state, version=self.version))
 
-    def fail(self, trace: str) -> None:
+    def fail(self, trace: str, failure: Failure) -> None:
         """Tell the worker that the connector has failed, once, and end the process."""
         with self._reporting:
             if self._has_failed:
                 return
             self._has_failed = True
             log.error("Connector %s has failed: %s", self._name, trace)
-            self._link.send(StateChanged(State.FAILED, trace, self.version))
+            self._link.send(StateChanged(State.FAILED, trace, self.version, failure))
         self._link.stopping.set()
         self._link.wake()
 

@@ -4,6 +4,9 @@ import mmap
 import traceback
 from typing import Final
 
+from isthmus.channel import Failure
+from isthmus.plugins import is_config_error
+
 #: Address space only: no page of it is ever touched, so it takes no memory of the machine.
 _RESERVE_BYTES: Final = 8 * 1024 * 1024
 
@@ -18,3 +21,8 @@ def trace_of_failure() -> str:
     """
     _reserve.close()
     return traceback.format_exc()
+
+
+def kind_of(error: BaseException) -> Failure:
+    """Return what a failure is due to."""
+    return Failure.CONFIG if is_config_error(error) else Failure.ERROR

@@ -34,6 +34,7 @@ from isthmus.config.override_policy import (
     build_override_policy,
     clients_used,
 )
+from isthmus.config.supervision import supervision_def, supervision_errors
 from isthmus.plugins import (
     CONNECTORS,
     PluginDescriptor,
@@ -73,10 +74,14 @@ def validate_config(config: Config, worker: Mapping[str, str], plugins: Plugins)
     connector = cast("AnyConnector", plugins.create(descriptor))
     definition = framework_def(descriptor, catalog)
     definition = enrich(_with_defaults(definition, config, worker, catalog), config, catalog)
+    for key in supervision_def():
+        if key.name in config:  # else Java's clients would find settings that they do not know
+            definition.add(key)
     values = {value.name: value for value in definition.validate(config)}
     _add_errors(values, _cross_checks(config, worker, connector, values))
     _add_errors(values, validate_no_nulls(config))
     _add_errors(values, _wrong_versions(config, plugins))
+    _add_errors(values, supervision_errors(config, worker))
 
     connector_def, connector_values = _ask_connector(connector, config)
     keys = {**definition.keys, **connector_def.keys}

@@ -16,6 +16,7 @@ from isthmus.api.errors import ConnectError
 from isthmus.channel import (
     AnyMessage,
     ChangeState,
+    Failure,
     GenerateTaskConfigs,
     ReconfigurationRequested,
     StartConnector,
@@ -45,7 +46,12 @@ class ConnectorListener(Protocol):
     """Is told what becomes of connectors, on the loop."""
 
     def connector_state(
-        self, name: str, state: State, trace: str | None, version: str | None
+        self,
+        name: str,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None: ...
 
     def reconfiguration_requested(self, name: str) -> None: ...
@@ -181,20 +187,22 @@ class WorkerConnector:
 
     def _take(self, message: AnyMessage) -> None:
         match message:
-            case StateChanged(state, trace, version) if not self._has_reported_end:
+            case StateChanged(state, trace, version, failure) if not self._has_reported_end:
                 self._version = version or self._version
                 self._has_reported_end = self._stopping and state in _FINAL_STATES
-                self._change(state, trace)
+                self._change(state, trace, failure)
             case ReconfigurationRequested():
                 self._listener.reconfiguration_requested(self.name)
             case _:
                 log.warning("Connector %s sent %s, which has no use", self.name, message)
 
-    def _change(self, state: State, trace: str | None = None) -> None:
+    def _change(
+        self, state: State, trace: str | None = None, failure: Failure | None = None
+    ) -> None:
         self.state = state
         self._changed.set()
         with logs.context(f"{self.name}|worker"):
-            self._listener.connector_state(self.name, state, trace, self._version)
+            self._listener.connector_state(self.name, state, trace, self._version, failure)
         if state is State.RUNNING and self._left_alone:
             self._left_alone = False
             self._listener.reconfiguration_requested(self.name)
@@ -209,7 +217,7 @@ class WorkerConnector:
         trace = f"Connector process of {self.name} (pid {child.pid}) {ended.reason}"
         with logs.context(f"{self.name}|worker"):
             log.error("%s", trace)
-        self._change(State.FAILED, trace)
+        self._change(State.FAILED, trace, Failure.CRASH)
 
     def _let_go_of_child(self) -> None:
         """Forget a process that has failed; it should be gone already."""

@@ -11,6 +11,7 @@ from isthmus.channel import (
     AnyMessage,
     ChangeState,
     ConnectorTaskId,
+    Failure,
     Measured,
     State,
     StateChanged,
@@ -27,7 +28,12 @@ class TaskListener(Protocol):
     """Is told what becomes of tasks, on the loop."""
 
     def task_state(
-        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+        self,
+        task: ConnectorTaskId,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None: ...
 
     def topics_used(self, task: ConnectorTaskId, topics: Sequence[str]) -> None: ...
@@ -98,9 +104,9 @@ class WorkerTask:
     def take(self, message: AnyMessage) -> None:
         """Take what the process reports."""
         match message:
-            case StateChanged(state, trace, version) if not self._has_reported_end:
+            case StateChanged(state, trace, version, failure) if not self._has_reported_end:
                 self._version = version or self._version
-                self._change(state, trace)
+                self._change(state, trace, failure)
             case Measured(values):
                 self.measured = values
             case TopicsUsed(topics):
@@ -108,12 +114,14 @@ class WorkerTask:
             case _:
                 log.warning("Task %s sent %s, which has no use", self.id, message)
 
-    def _change(self, state: State, trace: str | None = None) -> None:
+    def _change(
+        self, state: State, trace: str | None = None, failure: Failure | None = None
+    ) -> None:
         self.state = state
         self.times.enter(state)
         self._has_reported_end = state in (State.UNASSIGNED, State.FAILED)
         with logs.context(f"{self.id.connector}|task-{self.id.task}"):
-            self._listener.task_state(self.id, state, trace, self._version)
+            self._listener.task_state(self.id, state, trace, self._version, failure)
 
     async def _report_end(self) -> None:
         ended = await self.child.wait()
@@ -125,4 +133,4 @@ class WorkerTask:
         trace = f"Task process of {self.id} (pid {self.child.pid}) {ended.reason}"
         with logs.context(f"{self.id.connector}|task-{self.id.task}"):
             log.error("%s", trace)
-        self._change(State.FAILED, trace)
+        self._change(State.FAILED, trace, Failure.CRASH)

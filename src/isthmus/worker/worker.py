@@ -22,6 +22,7 @@ from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.channel import (
     AnyMessage,
     ConnectorTaskId,
+    Failure,
     RunPluginJob,
     SetLogLevel,
     StartConnector,
@@ -338,18 +339,28 @@ class Worker:
         return msgspec.json.decode(reply.body)
 
     def connector_state(
-        self, name: str, state: State, trace: str | None, version: str | None
+        self,
+        name: str,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None:
         """Pass on what a connector has become."""
         self._connector_startups.reached(name, state)
-        self._listener.connector_state(name, state, trace, version)
+        self._listener.connector_state(name, state, trace, version, failure)
 
     def task_state(
-        self, task: ConnectorTaskId, state: State, trace: str | None, version: str | None
+        self,
+        task: ConnectorTaskId,
+        state: State,
+        trace: str | None,
+        version: str | None,
+        failure: Failure | None = None,
     ) -> None:
         """Pass on what a task has become."""
         self._task_startups.reached(task, state)
-        self._listener.task_state(task, state, trace, version)
+        self._listener.task_state(task, state, trace, version, failure)
 
     def reconfiguration_requested(self, name: str) -> None:
         """Pass on that a connector wants its task configs generated anew."""

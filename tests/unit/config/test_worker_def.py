@@ -7,6 +7,7 @@ import pytest
 
 from isthmus.api.config_def import ConfigDef, ConfigKey, to_text
 from isthmus.config.connector_def import sink_config_def, source_config_def
+from isthmus.config.supervision import supervision_def
 from isthmus.config.worker_def import worker_config_def
 
 _GOLDEN = Path(__file__).parents[2] / "golden" / "config"
@@ -35,8 +36,14 @@ def test_every_property_of_a_java_worker_is_defined_the_same() -> None:
     expected = golden_rows("worker")
     definition = worker_config_def()
 
-    assert set(definition.names) == set(expected)
-    assert {key.name: facts(key)[:4] for key in definition} == expected
+    assert set(definition.names) - set(supervision_def().names) == set(expected)
+    java = (key for key in definition if key.name in expected)
+    assert {key.name: facts(key)[:4] for key in java} == expected
+
+
+def test_our_own_settings_are_none_of_java() -> None:
+    java = {*golden_rows("worker"), *golden_rows("source"), *golden_rows("sink")}
+    assert java.isdisjoint(supervision_def().names)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.config.supervision import Supervision
 from isthmus.group.assignor import Work
 from isthmus.herder.errors import ConflictError
 from isthmus.herder.local_work import LocalWork
+from isthmus.herder.restarts import Restarts
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import StatusStore
 from isthmus.worker.requests import Verify
@@ -100,10 +102,15 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
         "here:8083",
         dict,
         publish,
+        Restarts(lambda _name: Supervision.of({}, {}).restart, restart_nothing, gate.in_turn),
         gate,
     )
     yield Site(work, worker, gate, statuses)
     await statuses.stop()
+
+
+async def restart_nothing(work: Work) -> None:
+    raise AssertionError(f"{work} has not failed")
 
 
 async def publish(name: str, configs: Sequence[Mapping[str, str]]) -> None:

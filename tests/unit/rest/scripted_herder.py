@@ -12,12 +12,14 @@ from isthmus.herder.views import (
     ConfigInfos,
     ConfigKeyInfo,
     ConnectorExpansion,
+    ConnectorHealth,
     ConnectorInfo,
     ConnectorOffset,
     ConnectorOffsets,
     ConnectorState,
     ConnectorStateInfo,
     Created,
+    HealthInfo,
     JsonConfig,
     LoggerLevel,
     Message,
@@ -59,6 +61,7 @@ class ScriptedHerder:
         self.rules: SignatureRules | None = None
         self.is_ready = True
         self.cluster_id = "cluster-1"
+        self.worker_id = "w:8083"
 
     def reset(self) -> None:
         self.__init__()
@@ -92,6 +95,10 @@ class ScriptedHerder:
     ) -> dict[str, ConnectorExpansion]:
         default = {"a": ConnectorExpansion()}
         return await self._answer("expanded_connectors", default, status, info)
+
+    async def connector_health(self, name: str) -> HealthInfo:
+        default = HealthInfo(name, ConnectorHealth(State.RUNNING, "w:8083"), [], {})
+        return await self._answer("connector_health", default, name)
 
     async def connector_info(self, name: str) -> ConnectorInfo:
         return await self._answer("connector_info", info(name), name)
