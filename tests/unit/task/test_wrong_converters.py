@@ -23,6 +23,7 @@ CONFLUENT = "io.confluent.connect."
 JSON_TEXT = b'{"a":1}'
 ENVELOPE = b'{"schema":{"type":"string"},"payload":"x"}'
 OF_A_REGISTRY = b"\0\0\0\0\7\x02\x04"
+LONG_ID = b"\0\0\0\0\0\0\0\0\7\x02\x04"
 TEXT = b"hello, world"
 GZIP = b"\x1f\x8b\x08\0\0\0\0\0"
 
@@ -38,6 +39,7 @@ WRONG = [
     (f"{APACHE}converters.FloatConverter", JSON_TEXT, "JSON text"),
     (f"{APACHE}converters.DoubleConverter", b"\xff\xfe", "binary data, beginning with ff fe"),
     (f"{CONFLUENT}avro.AvroConverter", JSON_TEXT, "JSON text; the converter is Avro"),
+    (f"{CONFLUENT}avro.AvroConverter", LONG_ID, "data with schema id 7 of a registry in 8 bytes"),
     (f"{CONFLUENT}avro.AvroConverter", b"Obj\x01", "an Avro data file; the converter is Avro"),
     (f"{CONFLUENT}protobuf.ProtobufConverter", TEXT, "plain text; the converter is Protobuf"),
     (f"{CONFLUENT}json.JsonSchemaConverter", b"", "nothing at all"),

@@ -192,12 +192,16 @@ class RegistryConverter(Converter):
 
     def _frame(self, topic: str, data: bytes) -> bytes:
         length = self._frame_length
+        wrong = None
         if len(data) < length or data[0]:
+            wrong = "Unknown magic byte!"
+        elif not any(data[1:length]):
+            wrong = "No schema has the id 0."
+        if wrong is not None:
             side = "key" if self._is_key else "value"
             raise self._unreadable(
                 topic,
-                f"Unknown magic byte! The {side} looks like {describe(data)}; the converter is"
-                f" {self.label}",
+                f"{wrong} The {side} looks like {describe(data)}; the converter is {self.label}",
             )
         try:
             return data[: self.frame_end(data, length)]

@@ -40,6 +40,9 @@ def describe(data: bytes) -> str:
         schema_id = int.from_bytes(data[1 : 1 + ID_BYTES], "big")
         if 0 < schema_id < _PLAUSIBLE_ID:
             return f"data with schema id {schema_id} of a registry"
+        long_id = int.from_bytes(data[1 : 1 + LONG_ID_BYTES], "big")
+        if len(data) > LONG_ID_BYTES + 1 and 0 < long_id < _PLAUSIBLE_ID:
+            return f"data with schema id {long_id} of a registry in 8 bytes, as of Apicurio 2.x"
     for beginning, what in _KNOWN_BEGINNINGS:
         if data.startswith(beginning):
             return what

@@ -24,6 +24,10 @@ from isthmus.converters.registry.wire import (
         (b"Obj\x01\x04", "an Avro data file"),
         (b"\x1f\x8b\x08", "gzip data"),
         (b"\x00\x00\x00\x00\x07\x02a", "data with schema id 7 of a registry"),
+        (
+            b"\x00\x00\x00\x00\x00\x00\x00\x00\x07\x02a",
+            "data with schema id 7 of a registry in 8 bytes, as of Apicurio 2.x",
+        ),
         (b"\x00\xff\xfe\xfd\xfc\xfb", "binary data, beginning with 00 ff fe fd fc fb"),
     ],
 )
