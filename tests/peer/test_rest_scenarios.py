@@ -72,7 +72,11 @@ def connect(
 ) -> Iterator[Connect]:
     directory = tmp_path_factory.mktemp(request.param)
     if request.param == "apache":
-        properties = {"key.converter": STRING, "value.converter": STRING}
+        properties = {
+            "key.converter": STRING,
+            "value.converter": STRING,
+            "offset.flush.interval.ms": "500",
+        }
         with ApacheConnect(
             directory, bootstrap_servers, properties, jvm_options=QUICK_START
         ) as worker:
@@ -336,7 +340,7 @@ def test_offsets_of_a_source_are_shown_and_reset_once_it_is_stopped(connect: Con
         "offsets",
         lambda: connect.send("GET", f"/connectors/{name}/offsets"),
         (200, {"offsets": wanted}),
-        timeout=90,
+        timeout=60,
     )
 
     refused, answer = connect.send("DELETE", f"/connectors/{name}/offsets")
