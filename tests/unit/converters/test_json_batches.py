@@ -6,7 +6,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +116,7 @@ def messages(draw: st.DrawFn) -> list[bytes]:
         except DataError:
             continue
         assert written is not None
-        payloads.append(orjson.loads(written)["payload"])
+        payloads.append(json.loads(written)["payload"])
     for payload in payloads:
         if draw(st.integers(0, 5)) == 0:
             key = draw(st.sampled_from(NAMES))
