@@ -46,7 +46,9 @@ class ScriptedWorker:
         self.offsets: dict[bytes, bytes | None] = {}
         #: What writes of offsets are answered with, instead of being done; "" does them.
         self.offset_error = ""
+        #: Whether the task may go on, and whether reads of offsets end it.
         self.may_start = True
+        self.stops_instead_of_reading = False
         self._own, theirs = socket.socketpair()
         self._theirs = theirs
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -109,6 +111,8 @@ class ScriptedWorker:
                 self._reply(Reply(request))
             case ReadyToStart(request):
                 self._reply(Reply(request, b"", "ConnectError", "not this task"))
+            case ReadOffsets() if self.stops_instead_of_reading:
+                self.stop()
             case ReadOffsets(request, keys):
                 found = [self.offsets.get(key) for key in keys]
                 self._reply(Reply(request, msgspec.msgpack.encode(found)))

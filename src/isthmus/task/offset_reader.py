@@ -11,6 +11,7 @@ from isthmus.api.errors import ConnectError
 from isthmus.api.record import SourceOffset, SourcePartition
 from isthmus.channel import ReadOffsets
 from isthmus.kafka.offset_codec import decode_value, encode_key
+from isthmus.task.errors import TaskStoppedError
 from isthmus.task.link import Link
 
 
@@ -28,12 +29,22 @@ class LinkOffsetReader:
     def offsets(self, partitions: Sequence[SourcePartition]) -> list[SourceOffset | None]:
         """Return the last committed offset of each, in their order; one request for all.
 
+        It takes as long as it takes: an open transaction that nobody ends holds up all readers of
+        committed offsets until it expires.
+
         Raises:
-            ConnectError: The worker cannot read them, or a partition is no JSON.
+            ConnectError: The worker cannot read them, a partition is no JSON, or the process was
+                told to end meanwhile.
         """
         keys = [encode_key(self._connector, partition) for partition in partitions]
+        is_ending = self._link.stopping.is_set()
         try:
-            reply = self._link.ask(ReadOffsets(0, keys))
+            if is_ending:
+                reply = self._link.ask(ReadOffsets(0, keys))
+            else:
+                reply = self._link.ask_until_stopped(ReadOffsets(0, keys))
+        except TaskStoppedError as error:
+            raise ConnectError("Failed to fetch offsets. The process was told to end") from error
         except ConnectError as error:
             raise ConnectError(f"Failed to fetch offsets. {error}") from error
         values = msgspec.msgpack.decode(reply.body, type=list[bytes | None])

@@ -28,13 +28,14 @@ Names that stand here stay; what is below them may change.
 from isthmus.testing.connect import Connect
 from isthmus.testing.plugins import errors, from_bytes, to_bytes, transformed
 from isthmus.testing.sink import Reported, SinkRun
-from isthmus.testing.source import SourceRun
+from isthmus.testing.source import SourceRun, Transaction
 
 __all__ = [
     "Connect",
     "Reported",
     "SinkRun",
     "SourceRun",
+    "Transaction",
     "errors",
     "from_bytes",
     "to_bytes",

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -11,13 +12,25 @@ from isthmus.api.errors import RetriableError
 from isthmus.api.record import SourceBatch, SourceOffset, SourcePartition, SourceRecord
 from isthmus.api.task import SourceTask
 from isthmus.kafka.offset_codec import decode_value, encode_key, encode_value
+from isthmus.task.boundaries import ConnectorBoundary, End
 from isthmus.testing.plugins import require_valid
 
 _CONNECTOR = "test"
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One that a task has ended: what it holds, and whether readers see it (KIP-618)."""
+
+    records: list[SourceRecord]
+    is_committed: bool
+
+
 class SourceRun:
-    """A source connector and its tasks, as a worker would run them. For one thread."""
+    """A source connector and its tasks, as a worker would run them. For one thread.
+
+    With `transaction.boundary=connector` in the config the tasks have a `transaction_context`.
+    """
 
     def __init__(
         self,
@@ -41,6 +54,10 @@ class SourceRun:
         self.reconfiguration_requested = False
         #: What the connector gave to `raise_error`.
         self.raised: Exception | None = None
+        #: The transactions that the tasks have ended so far; an empty one is none.
+        self.transactions: list[Transaction] = []
+        self._boundaries: dict[SourceTask, ConnectorBoundary] = {}
+        self._open: dict[SourceTask, list[SourceRecord]] = {}
         self._config = {"name": _CONNECTOR, "tasks.max": str(tasks_max), **config}
         self._tasks_max = tasks_max
         self._stopping = False
@@ -130,13 +147,21 @@ class SourceRun:
         )
         for config in configs:
             task = self.connector.task_class()()
-            task.context = _TaskContext(self)
+            task.context = _TaskContext(self, self._boundary(task))
             self.tasks.append(task)
             task.start(config)
+
+    def _boundary(self, task: SourceTask) -> ConnectorBoundary | None:
+        if self._config.get("transaction.boundary", "").lower() != "connector":
+            return None
+        self._open[task] = []
+        return self._boundaries.setdefault(task, ConnectorBoundary())
 
     def _stop_tasks(self) -> None:
         self._stopping = True
         tasks, self.tasks = self.tasks, []
+        self._boundaries.clear()
+        self._open.clear()
         for task in tasks:
             task.stop()
 
@@ -146,7 +171,17 @@ class SourceRun:
                 found = task.poll()
             except RetriableError:
                 continue
+            if (boundary := self._boundaries.get(task)) is not None:
+                for batch, end in boundary.stretches(found):
+                    self._open[task].extend(batch)
+                    self._end_transaction(task, end)
+                self._end_transaction(task, boundary.behind_poll())
             self._ahead.extend((task, batch) for batch in _batches(found))
+
+    def _end_transaction(self, task: SourceTask, end: End | None) -> None:
+        if end is not None and (records := self._open[task]):
+            self.transactions.append(Transaction(records, end is End.COMMIT))
+            self._open[task] = []
 
     def _take(self, count: int) -> list[SourceRecord]:
         taken: list[SourceRecord] = []
@@ -209,16 +244,13 @@ class _Offsets:
 
 
 class _TaskContext:
-    def __init__(self, run: SourceRun) -> None:
+    def __init__(self, run: SourceRun, transaction_context: ConnectorBoundary | None) -> None:
         self._run = run
+        self.transaction_context = transaction_context
 
     @property
     def offset_reader(self) -> _Offsets:
         return self._run.offset_reader
-
-    @property
-    def transaction_context(self) -> None:
-        return None
 
     def stopping(self) -> bool:
         return self._run.stopping

@@ -9,7 +9,7 @@ from isthmus.api.connector import SourceConnector
 from isthmus.api.errors import ConfigError, DataError, RetriableError
 from isthmus.api.record import SourceRecord
 from isthmus.api.task import SourceTask
-from isthmus.testing import SourceRun
+from isthmus.testing import SourceRun, Transaction
 
 
 class Counting(SourceConnector):
@@ -153,3 +153,42 @@ def test_the_connector_is_stopped_and_its_wishes_are_kept() -> None:
         assert source.reconfiguration_requested
         assert str(source.raised) == "lost"
     assert connector.stopped
+
+
+class Pairing(Counting):
+    """Ends a transaction behind each even number, and drops the one with the four."""
+
+    def task_class(self) -> type[SourceTask]:
+        return PairingTask
+
+
+class PairingTask(CountingTask):
+    def poll(self) -> Sequence[SourceRecord]:
+        records = super().poll()
+        context = self.context.transaction_context
+        assert context is not None
+        for record in records:
+            if record.value == 4:
+                context.abort_transaction(record)
+            elif record.value % 2 == 0:
+                context.commit_transaction(record)
+        return records
+
+
+def test_a_task_ends_its_transactions_if_the_config_lets_it() -> None:
+    config = {"topic": "t", "transaction.boundary": "connector"}
+
+    with SourceRun(Pairing(), config) as source:
+        assert [record.value for record in source.poll(6)] == [0, 1, 2, 3, 4, 5]
+
+        ended = [(values_of(done), done.is_committed) for done in source.transactions]
+    assert ended == [([0], True), ([1, 2], True), ([3, 4], False)]
+
+
+def values_of(transaction: Transaction) -> list[int]:
+    return [record.value for record in transaction.records]
+
+
+def test_a_task_has_no_say_in_transactions_otherwise() -> None:
+    with SourceRun(Counting(), {"topic": "t"}) as source:
+        assert source.tasks[0].context.transaction_context is None
