@@ -51,15 +51,11 @@ _OTHER_NAMES: Final = "io.apicurio."
 
 #: What is defined, checked and has no effect yet. A dot at the end makes it a prefix.
 _NO_EFFECT: Final = (
-    "exactly.once.source.support",
     "metric.reporters",
     "metrics.",
     "rest.extension.classes",
     "ssl.client.auth",
     "config.action.reload",
-    "offsets.storage.topic",
-    "transaction.boundary",
-    "transaction.boundary.",
 )
 
 _KINDS: Final = tuple(ClientKind)
