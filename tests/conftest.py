@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.broker import bootstrap_servers, topic
 from tests.support.registry import converters, registry
 
 __all__ = ["bootstrap_servers", "converters", "registry", "topic"]
+
+# The same examples each time, however slow the machine is. `--hypothesis-profile=search` looks on.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=4000, deadline=None)
+settings.load_profile("same")
 
 TIERS = {
     "unit": "needs no broker, no child process and no sleep",
