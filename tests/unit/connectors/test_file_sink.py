@@ -117,6 +117,10 @@ class NoOffsets:
     def offset(self, partition: object) -> None:
         return None
 
+    @property
+    def transaction_context(self) -> None:
+        return None
+
     def stopping(self) -> bool:
         return False
 

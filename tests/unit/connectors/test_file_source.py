@@ -33,6 +33,10 @@ class Context:
         self.offset_reader = Offsets(committed)
         self.during_sleep: Any = None
 
+    @property
+    def transaction_context(self) -> None:
+        return None
+
     def stopping(self) -> bool:
         return False
 
