@@ -10,7 +10,8 @@ bytes up to their payload: the schema is parsed once, and after that only payloa
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
@@ -224,13 +225,11 @@ class JsonConverter(Converter, HeaderConverter):
         if not (self._prefix and data[0].startswith(self._prefix)):
             self._prefix = _prefix_of(data[0]) or b""
         prefix = self._prefix
-        # JSON has no zero bytes. Those that parsing does not meet stood between two messages, of
-        # which one ended, and the other began, as it should.
-        text = b"\0".join(data)
-        if not prefix or not (text.startswith(prefix) and text.endswith(b"}")):
+        begin_so = prefix and all(map(bytes.startswith, data, repeat(prefix)))
+        if not begin_so or not all(map(bytes.endswith, data, repeat(b"}"))):
             return None
-        within = text[len(prefix) : -1]
-        payloads = json_text.read_between(within, b"}\0" + prefix, len(data))
+        # A copy of what is between is half the time of a search for the ends in one text.
+        payloads = json_text.read_all(list(map(itemgetter(slice(len(prefix), -1)), data)))
         if payloads is None:
             return None
         return self._source(orjson.loads(prefix[len(_SCHEMA) : -len(_PAYLOAD)])), payloads

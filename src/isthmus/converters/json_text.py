@@ -86,21 +86,13 @@ def read_all(texts: Sequence[bytes]) -> list[Any] | None:
     cannot be a part of a text. So if it makes up every second item, each text is one item, whole
     and valid by itself: one that is not (`1,2`, or `[1` and `2]`) would shift or swallow it.
     """
-    return _read_joined(_SEPARATOR_TEXT.join(texts), len(texts))
-
-
-def read_between(texts: bytes, boundary: bytes, count: int) -> list[Any] | None:
-    """Return the same for `count` texts that stand in one, with `boundary` between each two."""
-    return _read_joined(texts.replace(boundary, _SEPARATOR_TEXT), count)
-
-
-def _read_joined(joined: bytes, count: int) -> list[Any] | None:
+    joined = _SEPARATOR_TEXT.join(texts)
     try:
         items: list[Any] = orjson.loads(b"[%b]" % joined)
     except orjson.JSONDecodeError:
         return None
     separators = items[1::2]
-    if len(items) != 2 * count - 1 or separators.count(_SEPARATOR) != count - 1:
+    if len(items) != 2 * len(texts) - 1 or separators.count(_SEPARATOR) != len(texts) - 1:
         return None
     return items[::2] if is_plain(joined) else None
 
