@@ -187,6 +187,40 @@ class GenerateTaskConfigs(Message, frozen=True):
     max_tasks: int
 
 
+class TellProgress(Message, frozen=True):
+    """Worker → task: answer with a `Progress` as MessagePack, even while a plugin blocks the task.
+
+    With the stack of the task's thread if it is wanted.
+    """
+
+    request: int
+    with_stack: bool = False
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """Where a task is. Moments are of the machine's monotonic clock, None for never.
+
+    The task is in `call` since `since`. `moved` is when it came further last, `behind_since` since
+    when it has not, although `waiting` records were read or more are in Kafka. `lag` is how many a
+    sink has not read, None if unknown.
+    """
+
+    call: str
+    since: float
+    polled: float | None = None
+    put: float | None = None
+    committed: float | None = None
+    moved: float | None = None
+    behind_since: float | None = None
+    waiting: int = 0
+    lag: int | None = None
+    stack: str = ""
+
+
+class RelieveMemory(Message, frozen=True):
+    """Worker → task: read nothing more until all is flushed and committed; then go on."""
+
+
 class SetLogLevel(Message, frozen=True):
     """Worker → child: what `logs.set_level` takes; `logger` is a prefix of names, or `root`."""
 
@@ -284,6 +318,8 @@ AnyMessage: TypeAlias = (
     | ChangeState
     | Stop
     | GenerateTaskConfigs
+    | TellProgress
+    | RelieveMemory
     | SetLogLevel
     | StateChanged
     | ReconfigurationRequested

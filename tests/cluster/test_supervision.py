@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import urllib3
+from confluent_kafka import Producer
 
-from tests.support.cluster import Cluster, expect, expect_value
-from tests.support.troubled import SOURCE, entries
+from tests.support.cluster import Cluster, child_pids, expect, expect_value
+from tests.support.troubled import SINK, SOURCE, entries
 
 #: Short enough that three restarts are over within a second or two.
 QUICK = {
@@ -20,7 +23,14 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def cluster(bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(bootstrap_servers, tmp_path_factory.mktemp("supervision"))
+    # Sinks flush when they are asked for memory, and not before.
+    directory = tmp_path_factory.mktemp("supervision")
+    made = Cluster(
+        bootstrap_servers,
+        directory,
+        offset_flush_interval_ms="3600000",
+        task_shutdown_graceful_timeout_ms="1000",
+    )
     try:
         yield made.start(workers=2)
         made.stop()
@@ -54,6 +64,50 @@ def health(cluster: Cluster, name: str) -> dict[str, Any]:
 
 def first_restarts(cluster: Cluster, name: str) -> dict[str, Any]:
     return health(cluster, name)["tasks"][0]["restarts"]
+
+
+def health_of_first(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Return what is known of the first task; nothing before it runs."""
+    status, answer = cluster.request("GET", f"/connectors/{name}/health")
+    return answer["tasks"][0] if status == 200 and answer["tasks"] else {}
+
+
+def lag(cluster: Cluster, name: str) -> int | None:
+    progress: dict[str, int | None] = health_of_first(cluster, name).get("progress") or {}
+    return progress.get("lag")
+
+
+def stall(cluster: Cluster, name: str) -> str:
+    """Return how the first task stands still; nothing if it does not."""
+    found: dict[str, str] = health_of_first(cluster, name).get("stall") or {}
+    return found.get("reason", "")
+
+
+def sink(directory: Path, trouble: str, topic: str) -> dict[str, str]:
+    return {**troubled(directory, trouble), "connector.class": SINK, "topics": topic}
+
+
+def produce(bootstrap_servers: str, topic: str, count: int) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap_servers})
+    for number in range(count):
+        producer.produce(topic, str(number).encode())
+    assert producer.flush(30) == 0
+
+
+def processes(cluster: Cluster, name: str) -> dict[str, psutil.Process]:
+    """Return those of a connector and its first task, under `connector` and `task`."""
+    titles = {
+        f"isthmus: connector {name}": "connector",
+        f"isthmus: task {name}-0": "task",
+    }
+    found = [psutil.Process(pid) for worker in cluster.running for pid in child_pids(worker.pid)]
+    chosen = {titles[p.cmdline()[0]]: p for p in found if p.cmdline()[0] in titles}
+    assert len(chosen) == 2, [process.cmdline() for process in found]
+    return chosen
+
+
+def _pid(process: psutil.Process) -> int:
+    return process.pid
 
 
 def logged(cluster: Cluster, text: str) -> bool:
@@ -129,6 +183,102 @@ def test_nothing_is_restarted_without_being_asked_for(
     cluster.expect_states(name, "RUNNING", "FAILED")
     found = first_restarts(cluster, name)
     assert (found["enabled"], found["count"], found["next_at"]) == (False, 0, None)
+
+
+def test_a_task_that_blocks_is_reported_with_the_function_that_it_blocks_in(
+    cluster: Cluster, name: str, tmp_path: Path
+) -> None:
+    cluster.create(name, troubled(tmp_path, "block", tasks_max="2", stall_timeout_ms="2500"))
+    expect("a stall", lambda: stall(cluster, name).startswith("has been in one call, poll"))
+
+    found = health(cluster, name)["tasks"]
+    assert "in wait_for_the_database" in found[0]["stall"]["stack"]
+    assert (found[0]["state"], found[0]["progress"]["call"]) == ("RUNNING", "poll")
+    assert found[1]["stall"] is None
+    assert found[1]["progress"]["polled"] is not None
+    assert found[1]["memory_bytes"] > 1_000_000
+    log = cluster.owner(name, 0).log.read_text(errors="replace")
+    warning = log[log.index(f"Task {name}-0 stands still") :]
+    assert "in wait_for_the_database" in warning
+    stalled = f'kafka_connect_connector_task_stalled{{connector="{name}",task="0"}} 1'
+    answer = urllib3.request("GET", f"{cluster.owner(name, 0).url}/metrics", timeout=10)
+    assert stalled in answer.data.decode().splitlines()
+
+
+def test_a_task_that_blocks_is_restarted_if_that_is_asked_for(
+    cluster: Cluster, name: str, tmp_path: Path
+) -> None:
+    settings = {"stall.timeout.ms": "2500", "stall.action": "restart", **QUICK}
+    settings["auto.restart.enable"] = "false"
+    cluster.create(name, {**troubled(tmp_path, "block"), **settings})
+    expect("a second start", lambda: len(entries(tmp_path / "diary")) > 1)
+    cluster.expect_running(name)
+
+    restarts = first_restarts(cluster, name)
+    assert restarts["count"] >= 1
+    assert "was killed because it stood still: it has been in one call" in restarts["last_reason"]
+
+
+def test_a_sink_whose_lag_grows_while_it_reads_nothing_is_reported(
+    cluster: Cluster, name: str, topic: str, tmp_path: Path, bootstrap_servers: str
+) -> None:
+    produce(bootstrap_servers, topic, 1)
+    cluster.create(name, {**sink(tmp_path, "pause", topic), "stall.timeout.ms": "2000"})
+    expect_value("the lag", lambda: lag(cluster, name), 1)
+    produce(bootstrap_servers, topic, 3)
+    expect("a stall", lambda: stall(cluster, name).endswith("although its lag has grown to 4"))
+
+
+def test_a_task_that_does_not_answer_is_reported_until_it_does(
+    cluster: Cluster, name: str, tmp_path: Path
+) -> None:
+    cluster.create(name, {**troubled(tmp_path, ""), "stall.timeout.ms": "1000"})
+    cluster.expect_running(name)
+    process = processes(cluster, name)["task"]
+    process.suspend()
+    try:
+        expect("a stall", lambda: stall(cluster, name).startswith("has not answered for "))
+    finally:
+        process.resume()
+    expect("no stall", lambda: not stall(cluster, name))
+    assert logged(cluster, f"Task {name}-0 goes on")
+
+
+def test_a_task_beyond_its_hard_limit_of_memory_is_killed_alone(
+    cluster: Cluster, name: str, tmp_path: Path
+) -> None:
+    limits = {"limit.memory.soft.bytes": str(150 << 20), "limit.memory.hard.bytes": str(400 << 20)}
+    limits["tasks.max"] = "2"
+    cluster.create(name, {**troubled(tmp_path, "grow"), **limits})
+    cluster.expect_states(name, "RUNNING", "FAILED", "RUNNING")
+    trace = cluster.status(name)["tasks"][0]["trace"]
+    assert "was killed because it took " in trace
+    assert trace.endswith(f"more than limit.memory.hard.bytes={400 << 20}")
+    relief = f"[{name}|task-0] Polling nothing more until all records are in Kafka"
+    expect("relief at the soft limit", lambda: logged(cluster, relief))
+
+
+def test_a_task_beyond_its_soft_limit_of_memory_flushes_and_goes_on(
+    cluster: Cluster, name: str, topic: str, tmp_path: Path, bootstrap_servers: str
+) -> None:
+    limits = {"limit.memory.soft.bytes": str(250 << 20)}
+    produce(bootstrap_servers, topic, 8)
+    cluster.create(name, {**sink(tmp_path, "hoard", topic), **limits})
+    expect("a flush", lambda: "flushed" in entries(tmp_path / "diary"))
+    expect("a warning", lambda: logged(cluster, "limit.memory.soft.bytes=262144000"))
+    cluster.expect_running(name)
+
+
+def test_the_priority_and_the_open_files_of_each_process_can_be_limited(
+    cluster: Cluster, name: str, tmp_path: Path
+) -> None:
+    limits = {"limit.cpu.nice": "7", "limit.open.files": "200"}
+    cluster.create(name, {**troubled(tmp_path, ""), **limits})
+    cluster.expect_running(name)
+    for process in processes(cluster, name).values():
+        worker = next(w for w in cluster.running if w.pid in map(_pid, process.parents()))
+        assert process.nice() == psutil.Process(worker.pid).nice() + 7
+        assert process.rlimit(psutil.RLIMIT_NOFILE) == (200, 200)
 
 
 def test_our_settings_are_validated_and_named_only_if_they_are_set(

@@ -17,7 +17,7 @@ from isthmus.api.task import SinkTask, SourceTask
 SOURCE = "tests.support.troubled:TroubledSource"
 SINK = "tests.support.troubled:TroubledSink"
 
-_MEGABYTES = 1024 * 1024
+_CHUNK = 32 << 20
 
 
 def definition() -> ConfigDef:
@@ -99,7 +99,7 @@ class TroubledSourceTask(SourceTask):
         if self.trouble == "block" and self.diary.is_young("poll"):
             wait_for_the_database()
         if self.trouble == "grow":
-            self.taken.append(os.urandom(8 * _MEGABYTES))
+            self.taken.append(b"x" * _CHUNK)
         self.context.sleep(0.1)
         return None
 
@@ -123,7 +123,7 @@ class TroubledSink(SinkConnector):
 
 
 class TroubledSinkTask(SinkTask):
-    """For `hoard`, keeps 40 MB for each record until it is flushed."""
+    """For `hoard`, keeps 32 MB for each record until it is flushed; for `pause`, reads nothing."""
 
     version = "1"
 
@@ -132,9 +132,13 @@ class TroubledSinkTask(SinkTask):
         self.diary = Diary(config)
         self.hoard: list[bytes] = []
 
+    def open(self, partitions: Sequence[tuple[str, int]]) -> None:
+        if self.trouble == "pause":
+            self.context.pause(*partitions)
+
     def put(self, records: SinkRecords) -> None:
         if self.trouble == "hoard":
-            self.hoard += [os.urandom(40 * _MEGABYTES) for _ in range(len(records))]
+            self.hoard += [b"x" * _CHUNK for _ in range(len(records))]
 
     def flush(self, offsets: Mapping[tuple[str, int], int]) -> None:
         if self.hoard:

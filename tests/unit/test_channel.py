@@ -9,12 +9,14 @@ from isthmus.channel import (
     Exited,
     Fork,
     FrameReader,
+    RelieveMemory,
     RenewLease,
     Reply,
     StartConnector,
     State,
     StateChanged,
     TargetState,
+    TellProgress,
     WriteOffsets,
     encode,
 )
@@ -25,6 +27,8 @@ MESSAGES: list[AnyMessage] = [
     Exited(1, -9),
     StartConnector("numbers", {"a": None}, {"b": "ü"}, TargetState.PAUSED, {"root": "DEBUG"}),
     StateChanged(State.FAILED, "trace\n" * 1000, "1.0"),
+    TellProgress(3, with_stack=True),
+    RelieveMemory(),
     WriteOffsets(7, [(b"\0\xff", None), (b"k", b"v")]),
     Reply(7),
 ]

@@ -22,6 +22,7 @@ from isthmus.plugins import is_config_error
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import Status, StatusStore
 from isthmus.worker.requests import Verify
+from isthmus.worker.watchdog import Vitals
 from isthmus.worker.worker import Worker, WorkerListener
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,10 @@ class LocalWork:
         for waiting in self._in_preflight.values():
             waiting.cancel()
         self._in_preflight.clear()
+
+    async def vitals(self, subject: Subject, timeout: float) -> Vitals:
+        """Return what is known of a process that runs here; see `Worker.vitals`."""
+        return await self._worker.vitals(subject, timeout)
 
     async def stop_all(self) -> None:
         """Stop everything and write down the last states."""

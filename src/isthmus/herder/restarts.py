@@ -199,9 +199,9 @@ def _why_not(history: _History, failure: Failure, settings: RestartSettings) -> 
 
 
 def reason_of(trace: str) -> str:
-    """Return the line of a trace that says what happened: the last one."""
-    lines: Sequence[str] = trace.strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    """Return the line that says what happened: the last of a traceback, else the first."""
+    lines: Sequence[str] = trace.strip().splitlines() or [""]
+    return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
 
 
 def _connector_of(subject: Subject) -> str:

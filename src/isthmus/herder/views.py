@@ -121,21 +121,50 @@ class RestartsInfo(View, frozen=True):
     gave_up: str | None
 
 
+class ProgressInfo(View, frozen=True):
+    """Where a task is; moments are ms since 1970, null for never.
+
+    It is in `call` since `since`. `waiting` records are on their way through it; `lag` records are
+    left in Kafka for a sink, null if that is unknown.
+    """
+
+    call: str
+    since: int
+    polled: int | None
+    put: int | None
+    committed: int | None
+    moved: int | None
+    waiting: int
+    lag: int | None
+
+
+class StallInfo(View, frozen=True):
+    """A task that stands still, since a moment in ms since 1970."""
+
+    since: int
+    reason: str
+    stack: str
+
+
 class ConnectorHealth(View, frozen=True):
-    """What the worker of a connector knows of it; `restarts` None if that worker does not say."""
+    """What the worker of a connector knows of it; all is None if that worker does not say."""
 
     state: State
     worker_id: str
+    memory_bytes: int | None = None
     restarts: RestartsInfo | None = None
 
 
 class TaskHealth(View, frozen=True):
-    """What the worker of a task knows of it; `restarts` None if that worker does not say."""
+    """What the worker of a task knows of it; all is None if that worker does not say."""
 
     id: int
     state: State
     worker_id: str
+    memory_bytes: int | None = None
     restarts: RestartsInfo | None = None
+    progress: ProgressInfo | None = None
+    stall: StallInfo | None = None
 
 
 class HealthInfo(View, frozen=True):

@@ -12,10 +12,12 @@ from isthmus.channel import (
     StateChanged,
     TargetState,
 )
+from isthmus.config.supervision import Supervision
 from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.connector import ConnectorRunner
 from isthmus.task.failure import kind_of, trace_of_failure
 from isthmus.task.jobs import run_job
+from isthmus.task.limits import apply_limits
 from isthmus.task.link import Link
 from isthmus.task.sink import SinkRunner
 from isthmus.task.source import SourceRunner
@@ -45,6 +47,7 @@ def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
     """Run a task to its end and report how it ended. Java: WorkerTask.run."""
     version: str | None = None
     try:
+        apply_limits(Supervision.of(job.connector_config, job.worker_config).limits)
         if job.target_state is not TargetState.STOPPED:
             connector = plugins.find_connector(job.connector_config)
             version = connector.version

@@ -26,9 +26,11 @@ from isthmus.channel import (
     TargetState,
 )
 from isthmus.config.connector import sink_topics
+from isthmus.config.supervision import Supervision
 from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max
 from isthmus.plugins import PluginDescriptor, Plugins
 from isthmus.task.failure import kind_of, trace_of_failure
+from isthmus.task.limits import apply_limits
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
 
@@ -48,6 +50,7 @@ class ConnectorRunner:
     def run(self) -> int:
         """Run the connector to its end and return the exit code: 1 if it has failed."""
         try:
+            apply_limits(Supervision.of(self._job.config, self._job.worker_config).limits)
             connector = self._build()
             self._live(connector)
         except BaseException as error:  # noqa: BLE001 - also SystemExit of a plugin is a failure

@@ -26,6 +26,7 @@ from isthmus.channel import (
     GenerateTaskConfigs,
     ReadOffsets,
     ReadyToStart,
+    RelieveMemory,
     Reply,
     RunPluginJob,
     SetLogLevel,
@@ -34,10 +35,12 @@ from isthmus.channel import (
     StartTask,
     Stop,
     TargetState,
+    TellProgress,
     WriteOffsets,
     encode,
 )
 from isthmus.task.errors import TaskStoppedError
+from isthmus.task.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,9 @@ class Link:
         self._wanted_configs: GenerateTaskConfigs | None = None
         self._last_request = 0
         self._replies: dict[int, Reply | None] = {}
+        self.progress = Progress()
+        #: Set when the worker wants memory back; whoever has given some clears it.
+        self.wants_relief = threading.Event()
         #: Set when the worker wants this process to end in order, or the task to be STOPPED.
         self.stopping = threading.Event()
 
@@ -201,6 +207,12 @@ class Link:
             case SetLogLevel(logger, level):
                 logs.set_level(logger, level)
                 return
+            case TellProgress(request, with_stack):
+                told = self.progress.told(with_stack=with_stack)
+                self.send(Reply(request, msgspec.msgpack.encode(told)))
+                return
+            case RelieveMemory():
+                self.wants_relief.set()
             case Stop():
                 self.stopping.set()
             case _:

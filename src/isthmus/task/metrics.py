@@ -124,13 +124,17 @@ class Commits:
     """How long commits took, and how many there were."""
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._seconds = Window(clock)
         self._succeeded = Window(clock)
+        #: When the last one succeeded, by the clock; None if none has.
+        self.last: float | None = None
 
     def add(self, seconds: float, *, succeeded: bool) -> None:
         self._succeeded.add(1.0 if succeeded else 0.0)
         if succeeded:
             self._seconds.add(seconds)
+            self.last = self._clock()
 
     def values(self) -> dict[str, float]:
         share = self._succeeded.average

@@ -29,15 +29,18 @@ from isthmus.channel import Measured, StartTask, State, StateChanged, TargetStat
 from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import sink_consumer_config
 from isthmus.config.connector import SinkTopics, sink_topics
+from isthmus.config.supervision import Supervision
 from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import Plugins
 from isthmus.task.consumed import key_of, positions, raw_batches
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errant import ErrantRecords
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
+from isthmus.task.limits import give_back_memory
 from isthmus.task.link import Link
 from isthmus.task.metrics import ErrorCounts, SinkMetrics, TaskMetrics
 from isthmus.task.pipeline import sink_pipeline
+from isthmus.task.progress import Lag
 from isthmus.task.sink_context import WorkerSinkTaskContext
 from isthmus.task.sink_offsets import SinkOffsets
 from isthmus.task.subscription import Subscription
@@ -90,6 +93,8 @@ class SinkRunner:
         self._errant = ErrantRecords(errors, self._pipeline.to_bytes) if reporters else None
         self._task.context = self._context = WorkerSinkTaskContext(self._errant)
         self._build_consumer(worker, job)
+        stall = Supervision.of(config, worker.originals).stall
+        self._lag = Lag(self._consumer, stall.timeout)
         self._interval = worker.offset_flush_interval
         self._commit_timeout = worker.offset_flush_timeout
         self._stop_timeout = min(worker.task_shutdown_graceful_timeout, self._commit_timeout)
@@ -103,6 +108,8 @@ class SinkRunner:
         self._pending: list[SinkBatch] = []
         self._retry_at: float | None = None
         self._is_paused = False
+        #: Nothing is read until a commit has given memory back.
+        self._relieving = False
         #: Partitions that the consumer has been told to leave alone.
         self._left_alone: set[Key] = set()
         #: Partitions given up within the running call of the consumer.
@@ -158,6 +165,7 @@ class SinkRunner:
             if not self._wait_for_start():
                 return
             started = True
+            self._link.progress.enter("start")
             self._task.start(self._config)
             self._subscription.start()
             self._report(State.RUNNING)
@@ -186,13 +194,19 @@ class SinkRunner:
 
     def _iterate(self) -> None:
         """Commit if it is time, then consume once and put what came."""
+        progress = self._link.progress
+        self._relieve()
+        progress.enter("commit")
         self._commit_if_due()
+        progress.enter("poll")
         self._subscription.refresh()
         self._rewind()
         self._pause_or_resume()
         messages = self._consume(self._wait_seconds())
+        progress.polled()
         if self._failure is not None:
             raise self._failure
+        progress.enter("put")
         if messages:
             self._metrics.consumed(len(messages))
             self._convert(messages)
@@ -200,7 +214,28 @@ class SinkRunner:
         self._reporting.report()
 
     def _measured(self) -> dict[str, float]:
-        return self._metrics.values(len(self._context.partitions), self._offsets.active)
+        values = self._metrics.values(len(self._context.partitions), self._offsets.active)
+        progress = self._link.progress
+        if self._is_paused:
+            progress.rest()
+            return values
+        lag = self._lag.of(self._offsets.current, progress.stands_for)
+        pending = sum(map(len, self._pending))
+        read, committed = values["sink-record-read-total"], self._metrics.commits.last
+        progress.look(read, pending, committed, lag)
+        return values
+
+    def _relieve(self) -> None:
+        """Read nothing more until what was put is committed, if the worker wants memory back."""
+        if self._link.wants_relief.is_set():
+            self._link.wants_relief.clear()
+            log.warning("Reading nothing more until all is committed, to need less memory")
+            self._relieving = self._context.commit_requested = True
+        elif self._relieving and not (
+            self._context.commit_requested or self._offsets.is_committing(self._commit_timeout)
+        ):
+            self._relieving = False
+            give_back_memory()
 
     def _wait_seconds(self) -> float:
         if self._retry_at is None:
@@ -282,14 +317,15 @@ class SinkRunner:
         self._pending.clear()
         self._retry_at = None
         self._offsets.put()
+        self._link.progress.put()
 
     def _wanted_alone(self) -> set[Key]:
         """Return the partitions that are not to be read now.
 
-        While a put is to be tried again, and while the task is PAUSED, that is all of them: the
-        consumer is polled nevertheless, so that it stays in its group.
+        While a put is to be tried again, and while the task is PAUSED or gives memory back, that is
+        all of them: the consumer is polled nevertheless, so that it stays in its group.
         """
-        if self._is_paused or self._retry_at is not None:
+        if self._is_paused or self._relieving or self._retry_at is not None:
             return set(self._context.partitions)
         return self._context.paused & self._context.partitions
 

@@ -35,6 +35,7 @@ from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.delivery import Delivery, SourceParts
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.exactly_once import ExactlyOnce
+from isthmus.task.limits import give_back_memory
 from isthmus.task.link import Link
 from isthmus.task.metrics import ErrorCounts, SourceMetrics, TaskMetrics
 from isthmus.task.offset_reader import LinkOffsetReader
@@ -52,6 +53,9 @@ _QUICK_POLL: Final = 0.001
 _RETRY_PAUSE: Final = 0.5
 #: How often a paused task looks after what it has sent before.
 _PAUSED_LOOK: Final = 0.5
+#: How long a task polls nothing to need less memory, and how often it looks meanwhile.
+_RELIEF_TIMEOUT: Final = 10.0
+_RELIEF_LOOK: Final = 0.1
 #: Batches come and go by reference counting; a collection each 700 objects finds nothing.
 _GC_THRESHOLD: Final = 100_000
 
@@ -75,7 +79,7 @@ class SourceRunner:
             job.connector, link, job.connector_config, self._delivery.transaction_context
         )
         self._reporting = TaskMetrics(
-            lambda values: link.send(Measured(dict(values))), self._delivery.measured, counts
+            lambda values: link.send(Measured(dict(values))), self._measured, counts
         )
 
     def run(self) -> None:
@@ -92,6 +96,7 @@ class SourceRunner:
             self._delivery.prepare()
             self._link.ask_until_stopped(ReadyToStart(0))
             started = True
+            self._link.progress.enter("start")
             self._task.context = self._context
             self._task.start(self._config)
             self._report(State.RUNNING)
@@ -100,7 +105,9 @@ class SourceRunner:
                     self._delivery.rest()
                     if not self._wait_while_paused(looking=True):
                         break
+                    self._link.progress.enter("poll")
                     self._report(State.RUNNING)
+                self._relieve()
                 self._iterate()
             intact = True
         except TaskStoppedError:
@@ -110,9 +117,13 @@ class SourceRunner:
 
     def _iterate(self) -> None:
         """Poll once, send what came, and commit if it is time."""
+        progress = self._link.progress
         began = time.monotonic()
+        progress.enter("poll")
         polled = self._poll()
+        progress.polled()
         seconds = time.monotonic() - began
+        progress.enter("send")
         records = self._delivery.send(polled)
         if records:
             self._parts.metrics.polled(records, seconds)
@@ -127,6 +138,29 @@ class SourceRunner:
             log.warning("Nothing could be polled now, trying again: %s", error)
             self._context.sleep(_RETRY_PAUSE)
             return ()
+
+    def _measured(self) -> Mapping[str, float]:
+        values = self._delivery.measured()
+        self._link.progress.look(
+            values["source-record-write-total"],
+            values["source-record-active-count"],
+            self._parts.metrics.commits.last,
+        )
+        return values
+
+    def _relieve(self) -> None:
+        """Wait until all records are in Kafka, but not long, if the worker wants memory back."""
+        if not self._link.wants_relief.is_set():
+            return
+        self._link.wants_relief.clear()
+        log.warning("Polling nothing more until all records are in Kafka, to need less memory")
+        self._delivery.rest()
+        deadline = time.monotonic() + _RELIEF_TIMEOUT
+        while self._measured()["source-record-active-count"] and time.monotonic() < deadline:
+            self._look()
+            if self._context.sleep(_RELIEF_LOOK):
+                break
+        give_back_memory()
 
     def _look(self) -> None:
         self._delivery.look()

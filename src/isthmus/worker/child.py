@@ -11,6 +11,7 @@ import msgspec
 from isthmus.api.errors import ConnectError
 from isthmus.channel import (
     AnyMessage,
+    Failure,
     FrameReader,
     GenerateTaskConfigs,
     ReadOffsets,
@@ -21,6 +22,7 @@ from isthmus.channel import (
     StartConnector,
     StartTask,
     Stop,
+    TellProgress,
     WriteOffsets,
     encode,
 )
@@ -65,6 +67,8 @@ class Child:
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._last_request = 0
         self._killed_because = ""
+        #: What its end is due to, if that is a failure.
+        self.failure = Failure.CRASH
         self._life = asyncio.create_task(self._live(), name=process.title)
 
     @classmethod
@@ -119,7 +123,7 @@ class Child:
         if not self._writer.is_closing():
             self._writer.write(encode(message))
 
-    async def ask(self, request: GenerateTaskConfigs, timeout: float) -> Reply:
+    async def ask(self, request: GenerateTaskConfigs | TellProgress, timeout: float) -> Reply:
         """Send a request, whose number is given here, and return the answer.
 
         Raises:
@@ -157,6 +161,13 @@ class Child:
         """End the process at once."""
         self._process.kill()
 
+    def kill_because(self, reason: str, failure: Failure = Failure.CRASH) -> None:
+        """End the process at once, for a reason that goes behind `was killed because`."""
+        log.error("%s, pid %d, was killed because %s", self._process.title, self.pid, reason)
+        if not self._killed_because:
+            self._killed_because, self.failure = reason, failure
+        self.kill()
+
     async def _live(self) -> Ended:
         reading = asyncio.create_task(self._read())
         ended = self._process.ended
@@ -164,7 +175,7 @@ class Child:
             await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({reading, ended}, timeout=_SECOND_HALF_TIMEOUT)
             if not ended.done():
-                self._kill_because("it closed its channel")
+                self.kill_because("it closed its channel")
             return self._with_cause(await asyncio.shield(ended))
         finally:
             reading.cancel()
@@ -184,12 +195,7 @@ class Child:
         except ConnectionError:
             return  # it died while it was being answered
         except ValueError as error:
-            self._kill_because(f"it sent what is no message: {error}")
-
-    def _kill_because(self, reason: str) -> None:
-        log.error("%s, pid %d, was killed because %s", self._process.title, self.pid, reason)
-        self._killed_because = self._killed_because or reason
-        self.kill()
+            self.kill_because(f"it sent what is no message: {error}")
 
     def _with_cause(self, ended: Ended) -> Ended:
         if not self._killed_because:

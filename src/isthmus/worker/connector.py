@@ -217,7 +217,7 @@ class WorkerConnector:
         trace = f"Connector process of {self.name} (pid {child.pid}) {ended.reason}"
         with logs.context(f"{self.name}|worker"):
             log.error("%s", trace)
-        self._change(State.FAILED, trace, Failure.CRASH)
+        self._change(State.FAILED, trace, child.failure)
 
     def _let_go_of_child(self) -> None:
         """Forget a process that has failed; it should be gone already."""

@@ -3,13 +3,15 @@
 Java: WorkerMetricsGroup, TaskMetricsGroup of WorkerTask, ConnectorMetricsGroup of WorkerConnector.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from isthmus.channel import State
+from isthmus.channel import ConnectorTaskId, State
 from isthmus.metrics import Sample
 from isthmus.worker.connector import WorkerConnector
+from isthmus.worker.memory import resident_memory
 from isthmus.worker.task import WorkerTask
+from isthmus.worker.watchdog import TaskWatch
 
 _SOURCE = ("source-record-", "poll-batch-", "transaction-size-")
 _SINK = ("sink-record-", "put-batch-", "partition-count", "offset-commit-seq-no")
@@ -82,6 +84,27 @@ def task_samples(tasks: Iterable[WorkerTask]) -> Iterator[Sample]:
         yield Sample(group, "pause-ratio", labels, task.times.share(State.PAUSED))
         for name, value in task.measured.items():
             yield Sample(_group_of(name), name, labels, value)
+
+
+def watch_samples(watches: Mapping[ConnectorTaskId, TaskWatch]) -> Iterator[Sample]:
+    """Return which tasks stand still, and how far sinks are behind; Java has neither."""
+    for id, watch in watches.items():
+        labels = {"connector": id.connector, "task": str(id.task)}
+        yield Sample("connector-task-metrics", "stalled", labels, 1.0 if watch.stall else 0.0)
+        if watch.progress is not None and watch.progress.lag is not None:
+            yield Sample("sink-task-metrics", "sink-record-lag", labels, watch.progress.lag)
+
+
+def memory_samples(pids: Mapping[str | ConnectorTaskId, int]) -> Iterator[Sample]:
+    """Return the memory of each process of a connector or task; Java has none."""
+    for subject, pid in pids.items():
+        if (used := resident_memory(pid)) is None:
+            continue
+        if isinstance(subject, str):
+            yield Sample("connector-metrics", "memory-bytes", {"connector": subject}, used)
+        else:
+            labels = {"connector": subject.connector, "task": str(subject.task)}
+            yield Sample("connector-task-metrics", "memory-bytes", labels, used)
 
 
 def _group_of(attribute: str) -> str:

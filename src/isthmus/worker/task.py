@@ -133,4 +133,4 @@ class WorkerTask:
         trace = f"Task process of {self.id} (pid {self.child.pid}) {ended.reason}"
         with logs.context(f"{self.id.connector}|task-{self.id.task}"):
             log.error("%s", trace)
-        self._change(State.FAILED, trace, Failure.CRASH)
+        self._change(State.FAILED, trace, self.child.failure)

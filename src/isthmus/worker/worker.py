@@ -30,15 +30,24 @@ from isthmus.channel import (
     State,
     TargetState,
 )
+from isthmus.config.supervision import Supervision
 from isthmus.metrics import Sample
 from isthmus.plugins import PluginDescriptor, PluginIndex, Wanted, wanted_by
 from isthmus.worker.child import Child, end_in_order
 from isthmus.worker.connector import ConnectorListener, WorkerConnector
 from isthmus.worker.environments import Environments
 from isthmus.worker.fork_server import ForkServer
-from isthmus.worker.metrics import Startups, connector_samples, task_samples
+from isthmus.worker.memory import guard_memory, resident_memory
+from isthmus.worker.metrics import (
+    Startups,
+    connector_samples,
+    memory_samples,
+    task_samples,
+    watch_samples,
+)
 from isthmus.worker.requests import OffsetStores, Requests, Verify
 from isthmus.worker.task import TaskListener, WorkerTask
+from isthmus.worker.watchdog import TaskWatch, Vitals
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +107,9 @@ class Worker:
         )
         self._connectors: dict[str, WorkerConnector] = {}
         self._tasks: dict[ConnectorTaskId, WorkerTask] = {}
+        self._watches: dict[ConnectorTaskId, TaskWatch] = {}
+        self._guards: set[asyncio.Task[None]] = set()
+        self._stalls = 0
         self._jobs: set[Child] = set()
         self._free_jobs = asyncio.Semaphore(_JOBS_AT_ONCE)
         self._log_levels: dict[str, str] = {}
@@ -147,6 +159,25 @@ class Worker:
         yield from self._task_startups.samples("task")
         yield from connector_samples(self._connectors.values())
         yield from task_samples(self._tasks.values())
+        yield Sample("connect-worker-metrics", "task-stalls-total", {}, self._stalls)
+        yield from watch_samples(self._watches)
+        yield from memory_samples(self.pids())
+
+    async def vitals(self, subject: str | ConnectorTaskId, timeout: float) -> Vitals:
+        """Return what is known now of a process that runs here; a task is asked for it.
+
+        Without an answer in time it is what the task said last.
+        """
+        pid = self.pids().get(subject)
+        memory = None if pid is None else resident_memory(pid)
+        watch = None if isinstance(subject, str) else self._watches.get(subject)
+        if watch is None:
+            return Vitals(memory, None, None)
+        await watch.look(timeout)
+        return Vitals(memory, watch.progress, watch.stall)
+
+    def _count_stall(self) -> None:
+        self._stalls += 1
 
     def is_running(self, name: str) -> bool:
         """Return whether the connector is here and RUNNING."""
@@ -157,7 +188,8 @@ class Worker:
         """Return the processes of the connectors and tasks that have one, by name or id."""
         found: dict[str | ConnectorTaskId, Child | None] = {
             **{name: connector.child for name, connector in self._connectors.items()},
-            **{id: task.child for id, task in self._tasks.items()},
+            # A task is watched from when it has a process.
+            **{id: task.child for id, task in self._tasks.items() if id in self._watches},
         }
         return {
             key: child.pid
@@ -245,6 +277,8 @@ class Worker:
         except BaseException:
             del self._tasks[id]
             raise
+        stall = Supervision.of(connector_config, self._config.originals).stall
+        self._watches[id] = TaskWatch(task, stall, self._count_stall)
         return True
 
     async def stop_tasks(self, ids: Sequence[ConnectorTaskId]) -> None:
@@ -262,6 +296,7 @@ class Worker:
         for id, task in stopping.items():
             task.finish_stop()
             self._tasks.pop(id, None)
+            self._watches.pop(id, None)
 
     async def task_configs(self, name: str, max_tasks: int) -> list[dict[str, str]]:
         """Return the task configs that the connector generates now.
@@ -400,14 +435,21 @@ class Worker:
             name, config = job.name, job.config
         else:
             name, config = job.connector, job.connector_config
+        limits = Supervision.of(config, self._config.originals).limits
         wanted = wanted_by(config, self._config.originals)
         server = self._environments.server(await self._environments.locations_for(wanted))
         requests = Requests(self._offsets.open(name, config), verify)
         try:
-            return await Child.start(server, _title(job), job, requests, on_report)
+            child = await Child.start(server, _title(job), job, requests, on_report)
         except BaseException:
             requests.close()
             raise
+        if limits.soft_memory or limits.hard_memory:
+            title = _title(job).removeprefix("isthmus: ")
+            guard = asyncio.create_task(guard_memory(child, title, limits))
+            self._guards.add(guard)
+            guard.add_done_callback(self._guards.discard)
+        return child
 
 
 #: What an error of a job is in this process; others are ConnectError.

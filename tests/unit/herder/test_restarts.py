@@ -179,8 +179,9 @@ async def test_restarts_are_counted_for_prometheus() -> None:
     assert samples == {("automatic-restarts-total", None): 1, ("automatic-restart-count", "0"): 1}
 
 
-def test_the_reason_is_the_last_line_of_a_trace() -> None:
+def test_the_reason_is_the_last_line_of_a_traceback_or_the_first_of_another_text() -> None:
     assert reason_of("Traceback\n  File\nValueError: no\n\n") == "ValueError: no"
+    assert reason_of("it stood still\n  File a.py, line 1\n") == "it stood still"
     assert reason_of("") == ""
 
 
