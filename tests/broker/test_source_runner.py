@@ -1,6 +1,7 @@
 """A source task and its runner against a real broker, with a scripted worker in place of ours."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -411,6 +412,27 @@ def test_a_task_that_was_never_started_is_not_stopped(
         task.expect_state(State.PAUSED)
 
     assert feed.calls == []
+
+
+def test_a_task_is_stopped_on_its_own_thread_once_its_poll_is_over(
+    bootstrap_servers: str, topic: str, feed: Feed
+) -> None:
+    def poll_until_told_to_stop(task: FedTask) -> None:
+        feed.threads.add(threading.get_ident())
+        feed.calls.append("poll begins")
+        while not task.context.stopping():
+            time.sleep(0.01)
+        time.sleep(0.1)
+        feed.calls.append("poll ends")
+
+    with source(bootstrap_servers, topic) as task:
+        feed.give(poll_until_told_to_stop)
+        task.expect("a poll", lambda: "poll begins" in feed.calls, True)
+        task.stop()
+
+    told = [call for call in feed.calls if call != "commit"]
+    assert told == ["start", "poll begins", "poll ends", "stop"]
+    assert len(feed.threads) == 1
 
 
 def test_a_task_whose_start_fails_is_stopped_and_the_error_is_its_own(

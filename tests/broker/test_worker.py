@@ -206,6 +206,19 @@ async def test_a_connector_that_was_created_paused_starts_when_resumed(
     assert listener.of("numbers") == [State.PAUSED, State.RUNNING, State.STOPPED]
 
 
+async def test_a_connector_that_is_resumed_after_a_stop_is_the_same_one(
+    worker: Worker, listener: RecordingListener
+) -> None:
+    await worker.start_connector("numbers", source_config(), TargetState.STARTED)
+    before = own_processes()
+
+    await worker.change_state("numbers", TargetState.STOPPED)
+    await worker.change_state("numbers", TargetState.STARTED)
+
+    assert listener.of("numbers") == [State.RUNNING, State.STOPPED, State.RUNNING]
+    assert own_processes() == before
+
+
 async def test_an_error_in_start_is_the_trace_of_a_failed_connector(
     worker: Worker, listener: RecordingListener
 ) -> None:

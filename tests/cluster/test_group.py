@@ -38,6 +38,10 @@ def test_a_follower_answers_as_the_leader_does(cluster: Cluster, tmp_path: Path)
     cluster.expect_running("c")
     taken, _ = cluster.request("POST", "/connectors", {"name": "c", "config": config}, on=follower)
     assert taken == 409
+    # A follower validates what is complete by itself; a patch only the leader can complete.
+    at_home = "/connectors/c/config?forward=false"
+    assert cluster.request("PUT", at_home, {**config, "tasks.max": "x"}, on=follower)[0] == 400
+    assert cluster.request("PATCH", at_home, {"tasks.max": "x"}, on=follower)[0] == 409
     changed = {**config, "batch.size": "5"}
     assert cluster.request("PUT", "/connectors/c/config", changed, on=follower)[0] == 200
     path = "/connectors/c/config"

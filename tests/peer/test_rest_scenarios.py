@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 import urllib3
+from confluent_kafka.admin import (
+    AdminClient,
+    NewTopic,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from tests.support.apache import QUICK_START, ApacheConnect
 from tests.support.cluster import STRING, Cluster, expect_value
@@ -23,6 +27,7 @@ class Connect:
 
     url: str
     directory: Path
+    bootstrap_servers: str
 
     def send(
         self, method: str, path: str, body: object = None, *, raw: bytes | None = None
@@ -54,6 +59,18 @@ class Connect:
         self.expect_states(name, "RUNNING", "RUNNING")
         return name
 
+    def create_sink(self) -> tuple[str, str]:
+        """Create a file sink of a topic of two partitions; return its name and the topic's."""
+        name, topic = f"c-{uuid.uuid4().hex[:8]}", f"t-{uuid.uuid4().hex}"
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(30)
+        file = str(self.directory / f"{name}.txt")
+        config = {"connector.class": SINK, "topics": topic, "file": file}
+        status, answer = self.send("PUT", f"/connectors/{name}/config", config)
+        assert status == 201, answer
+        self.expect_states(name, "RUNNING", "RUNNING")
+        return name, topic
+
     def states(self, name: str) -> list[str]:
         status, answer = self.send("GET", f"/connectors/{name}/status")
         if status != 200:
@@ -80,12 +97,12 @@ def connect(
         with ApacheConnect(
             directory, bootstrap_servers, properties, jvm_options=QUICK_START
         ) as worker:
-            yield Connect(worker.url, directory)
+            yield Connect(worker.url, directory, bootstrap_servers)
         return
     cluster = Cluster(bootstrap_servers, directory)
     try:
         cluster.start(1)
-        yield Connect(cluster.workers[0].url, directory)
+        yield Connect(cluster.workers[0].url, directory, bootstrap_servers)
         cluster.stop()
     finally:
         cluster.close()
@@ -354,3 +371,45 @@ def test_offsets_of_a_source_are_shown_and_reset_once_it_is_stopped(connect: Con
     )
 
     assert connect.send("GET", f"/connectors/{name}/offsets") == (200, {"offsets": []})
+
+
+def test_offsets_of_a_sink_are_altered_and_removed_by_partition(connect: Connect) -> None:
+    name, topic = connect.create_sink()
+    connect.send("PUT", f"/connectors/{name}/stop")
+    connect.expect_states(name, "STOPPED")
+
+    def alter(*offsets: tuple[int, object]) -> tuple[int, Any]:
+        entries = [
+            {
+                "partition": {"kafka_topic": topic, "kafka_partition": partition},
+                "offset": offset if offset is None else {"kafka_offset": offset},
+            }
+            for partition, offset in offsets
+        ]
+        return connect.send("PATCH", f"/connectors/{name}/offsets", {"offsets": entries})
+
+    def shown() -> list[tuple[int, int]]:
+        _, answer = connect.send("GET", f"/connectors/{name}/offsets")
+        return sorted(
+            (entry["partition"]["kafka_partition"], entry["offset"]["kafka_offset"])
+            for entry in answer["offsets"]
+        )
+
+    expect_value("the offsets to be altered", lambda: alter((0, "10"), (1, 20))[0], 200)
+    assert shown() == [(0, 10), (1, 20)]
+    assert alter((0, None))[0] == 200
+    assert shown() == [(1, 20)]
+
+
+def test_a_sink_that_never_ran_and_a_source_without_offsets_can_be_reset(connect: Connect) -> None:
+    name = f"c-{uuid.uuid4().hex[:8]}"
+    sink = {"connector.class": SINK, "topics": f"t-{uuid.uuid4().hex}"}
+    made = {"name": name, "config": sink, "initial_state": "STOPPED"}
+    assert connect.send("POST", "/connectors", made)[0] == 201
+    source = connect.create()
+    connect.send("PUT", f"/connectors/{source}/stop")
+
+    for stopped in (name, source):
+        connect.expect_states(stopped, "STOPPED")
+        path = f"/connectors/{stopped}/offsets"
+        expect_value(f"reset of {stopped}", lambda p=path: connect.send("DELETE", p)[0], 200)

@@ -1,6 +1,7 @@
 """A source that a test feeds, in the test's own process; `tests.support.source_tasks:FedSource`."""
 
 import queue
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -18,8 +19,9 @@ class Feed:
     def __init__(self) -> None:
         #: What polls return, or raise, or call.
         self.polls: queue.Queue[Any] = queue.Queue()
-        #: What has been called, in order.
+        #: What has been called, in order, and the threads that called.
         self.calls: list[str] = []
+        self.threads: set[int] = set()
         self.acknowledged: list[Any] = []
         self.on_start: Callable[[FedTask], None] = lambda _task: None
 
@@ -84,6 +86,7 @@ class FedTask(SourceTask):
         self.feed.calls.append("commit")
 
     def stop(self) -> None:
+        self.feed.threads.add(threading.get_ident())
         self.feed.calls.append("stop")
 
 

@@ -46,6 +46,7 @@ def test_a_level_of_the_whole_cluster_is_204(
         ('{"level":null}', 400, "Desired 'level' parameter was not specified in request."),
         ('{"level":"x"}', 404, "invalid log level 'x'."),
         ('{"level":5}', 404, "invalid log level '5'."),
+        ('{"level":""}', 404, "invalid log level ''."),
     ],
 )
 @pytest.mark.parametrize("scope", ["worker", "cluster"])

@@ -53,6 +53,13 @@ def test_a_body_without_content_type_is_415_with_one(server: RunningServer) -> N
         assert reply.content_type == "application/json"
 
 
+@pytest.mark.parametrize("content_type", ["json", "application/", ";charset=utf-8", "a/b/c"])
+def test_a_malformed_content_type_is_415(server: RunningServer, content_type: str) -> None:
+    reply = server.request("POST", "/connectors", "{}", {"Content-Type": content_type})
+
+    assert (reply.status, reply.message) == (415, "HTTP 415 Unsupported Media Type")
+
+
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json;x=y"]
 )
