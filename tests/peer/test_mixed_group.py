@@ -67,7 +67,9 @@ class MixedGroup:
     def sink(self, tasks: int) -> dict[str, str]:
         config = file_sink(self.copy, self.topic, tasks_max=str(tasks))
         # A task that was killed holds up the others' consumer group until its session has ended.
-        return {**config, "consumer.override.session.timeout.ms": str(SESSION_TIMEOUT_MS)}
+        config["consumer.override.session.timeout.ms"] = str(SESSION_TIMEOUT_MS)
+        # What Java's worker does not know, it ignores.
+        return {**config, "auto.restart.enable": "true", "limit.open.files": "512"}
 
     def copied(self) -> set[str]:
         return set(self.copy.read_text().splitlines()) if self.copy.exists() else set()
@@ -115,6 +117,11 @@ def test_java_gives_way_to_ours_and_ours_to_java_under_load_and_no_record_is_los
         group.put(ours, "sink", group.sink(SINK_TASKS))
         group.expect_shared()
         assert group.sink_owners() == {apache.worker_id, ours.worker_id}
+        status, health = ours.request("GET", "/connectors/sink/health")
+        assert status == 200, health
+        assert list(health["unanswered"]) == [apache.worker_id]
+        told = {task["worker_id"]: task["restarts"] is not None for task in health["tasks"]}
+        assert told == {apache.worker_id: False, ours.worker_id: True}
         _restart_and_reconfigure(group, follower=ours)
 
         apache.kill()

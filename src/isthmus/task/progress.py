@@ -34,7 +34,7 @@ class Progress:
         self._polled: float | None = None
         self._put: float | None = None
         self._committed: float | None = None
-        self._position: float | None = None
+        self._position = 0.0
         self._waiting = 0
         self._lag: int | None = None
         self._lag_when_moved: int | None = None
@@ -63,16 +63,15 @@ class Progress:
     ) -> None:
         """Note how far the task is, now and then. For the task's thread.
 
-        `position` is any number that changes when it comes further. `waiting` records were read
-        and are on their way; `lag` records are still in Kafka, None if nobody knows. `committed`
-        is when it committed last.
+        `position` is a number that changes when it comes further, 0 at first. `waiting` records
+        were read and are on their way; `lag` records are still in Kafka, None if nobody knows.
+        `committed` is when it committed last.
         """
         now = self._clock()
         self._waiting, self._committed, self._lag = int(waiting), committed, lag
         if position != self._position:
-            if self._position is not None:
-                self._moved = now
-            self._position, self._lag_when_moved, self._behind_since = position, lag, None
+            self._moved, self._behind_since = now, None
+            self._position, self._lag_when_moved = position, lag
             return
         if self._lag_when_moved is None:
             self._lag_when_moved = lag
