@@ -85,4 +85,9 @@ def test_numbers_are_there_once_after_a_task_and_its_worker_were_killed_under_lo
         lambda: cluster.request("GET", "/connectors/numbers/offsets")[1],
         {"offsets": [entry]},
     )
+    own_topic = AdminClient({"bootstrap.servers": servers}).list_topics(
+        own["offsets_storage_topic"]
+    )
+    partitions = own_topic.topics[own["offsets_storage_topic"]].partitions
+    assert len(partitions) == int(cluster.properties["offset.storage.partitions"])
     cluster.stop()

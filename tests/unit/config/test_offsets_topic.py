@@ -14,7 +14,7 @@ OWN = {"offsets.storage.topic": " own "}
 SAME_TOPIC = {"offsets.storage.topic": "offsets"}
 
 
-def worker(support: str) -> WorkerConfig:
+def configured(support: str) -> WorkerConfig:
     return WorkerConfig.from_properties(
         worker_config("a:1,b:2", exactly_once_source_support=support)
     )
@@ -39,7 +39,7 @@ def worker(support: str) -> WorkerConfig:
 def test_offsets_are_in_the_workers_topic_unless_a_connector_has_its_own(
     support: str, connector: dict[str, str | None], expected: OffsetsTopic
 ) -> None:
-    assert offsets_topic(worker(support), connector) == expected
+    assert offsets_topic(configured(support), connector) == expected
 
 
 def test_a_standalone_worker_has_no_other_place_than_its_file() -> None:
@@ -48,7 +48,9 @@ def test_a_standalone_worker_has_no_other_place_than_its_file() -> None:
         "offset.storage.file.filename": "/tmp/offsets",
     }
 
-    assert offsets_topic(StandaloneConfig.from_properties(properties).worker, OWN).is_workers
+    worker = StandaloneConfig.from_properties(properties).worker
+    assert worker.exactly_once_source_support == "disabled"
+    assert offsets_topic(worker, OWN).is_workers
 
 
 def test_a_connectors_own_topic_is_read_and_written_with_its_overrides() -> None:
@@ -58,7 +60,7 @@ def test_a_connectors_own_topic_is_read_and_written_with_its_overrides() -> None
         **ELSEWHERE,
     }
 
-    found = connector_log_configs(worker("disabled"), overrides, "files")
+    found = connector_log_configs(configured("disabled"), overrides, "files")
 
     consumer, producer = found.consumer.settings, found.producer.settings
     assert consumer["client.id"] == "connector-consumer-files"
@@ -81,6 +83,6 @@ def test_a_connectors_own_topic_is_read_as_committed(
 ) -> None:
     overrides = {"consumer.override.isolation.level": wanted}
 
-    found = connector_log_configs(worker(support), overrides, "files")
+    found = connector_log_configs(configured(support), overrides, "files")
 
     assert found.consumer.settings["isolation.level"] == isolation

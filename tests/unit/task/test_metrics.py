@@ -11,6 +11,7 @@ from isthmus.task.metrics import (
     SinkMetrics,
     SourceMetrics,
     TaskMetrics,
+    Transactions,
     Window,
 )
 
@@ -106,6 +107,23 @@ def test_a_source_says_what_it_polled_wrote_and_has_under_way() -> None:
     assert values["source-record-active-count"] == 150
     assert values["poll-batch-max-time-ms"] == 200
     assert (values["batch-size-max"], values["batch-size-avg"]) == (500, 300)
+
+
+def test_sizes_of_transactions_are_those_of_the_last_minute() -> None:
+    clock = Clock()
+    transactions = Transactions(clock)
+    assert set(transactions.values().values()) == {0}
+
+    transactions.committed(1)
+    clock.now += 61
+    for size in (500, 300, 100):
+        transactions.committed(size)
+
+    assert transactions.values() == {
+        "transaction-size-min": 100,
+        "transaction-size-max": 500,
+        "transaction-size-avg": 300,
+    }
 
 
 def test_a_sink_says_what_it_read_put_and_committed() -> None:
