@@ -83,6 +83,14 @@ def stall(cluster: Cluster, name: str) -> str:
     return found.get("reason", "")
 
 
+def scraped(cluster: Cluster, name: str) -> dict[str, float]:
+    """Return the metrics of the worker that runs the first task, by name and labels."""
+    answer = urllib3.request("GET", f"{cluster.owner(name, 0).url}/metrics", timeout=10)
+    lines = answer.data.decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
 def sink(directory: Path, trouble: str, topic: str) -> dict[str, str]:
     return {**troubled(directory, trouble), "connector.class": SINK, "topics": topic}
 
@@ -139,6 +147,10 @@ def test_a_task_that_dies_three_times_runs_in_the_end(
         "gave_up": None,
     }
     assert logged(cluster, f"Restarting Task {name}-0, restart 3")
+    metrics = scraped(cluster, name)
+    labels = f'{{connector="{name}",task="0"}}'
+    assert metrics[f"kafka_connect_connector_task_automatic_restart_count{labels}"] == 3
+    assert metrics["kafka_connect_worker_automatic_restarts_total"] >= 3
 
 
 def test_a_connector_is_restarted_like_a_task(cluster: Cluster, name: str, tmp_path: Path) -> None:
@@ -200,9 +212,11 @@ def test_a_task_that_blocks_is_reported_with_the_function_that_it_blocks_in(
     log = cluster.owner(name, 0).log.read_text(errors="replace")
     warning = log[log.index(f"Task {name}-0 stands still") :]
     assert "in wait_for_the_database" in warning
-    stalled = f'kafka_connect_connector_task_stalled{{connector="{name}",task="0"}} 1'
-    answer = urllib3.request("GET", f"{cluster.owner(name, 0).url}/metrics", timeout=10)
-    assert stalled in answer.data.decode().splitlines()
+    labels = f'{{connector="{name}",task="0"}}'
+    metrics = scraped(cluster, name)
+    assert metrics[f"kafka_connect_connector_task_stalled{labels}"] == 1
+    assert metrics[f"kafka_connect_connector_task_memory_bytes{labels}"] > 1_000_000
+    assert metrics["kafka_connect_worker_task_stalls_total"] >= 1
 
 
 def test_a_task_that_blocks_is_restarted_if_that_is_asked_for(
