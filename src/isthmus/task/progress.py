@@ -140,7 +140,10 @@ class Lag:
         return sum(lags) if lags else None
 
     def _end(self, key: Key) -> int | None:
-        known = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        try:
+            known = self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True)
+        except KafkaException:
+            known = None  # the topic is deleted, say
         ends = (known[1] if known else -1, self._asked.get(key, -1))
         return max(ends) if max(ends) >= _KNOWN else None
 

@@ -1,8 +1,11 @@
 """Where a task is, by a clock that tests turn."""
 
 import threading
+from collections.abc import Sequence
 
-from isthmus.task.progress import Progress
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from isthmus.task.progress import Lag, Progress
 
 
 class Clock:
@@ -88,3 +91,46 @@ def test_the_stack_is_that_of_the_task_whoever_asks() -> None:
     task.join()
     assert "in wait_in_a_plugin" in stack
     assert "may_end.wait(10)" in stack
+
+
+class Ends:
+    """Stands in for a consumer: the ends that it knows, and those that the brokers tell."""
+
+    def __init__(self, known: dict[int, int], told: dict[int, int] | None = None) -> None:
+        self.known = known
+        self.told = told
+        self.asked = 0
+
+    def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:
+        assert cached
+        if partition.partition not in self.known:
+            raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
+        return 0, self.known[partition.partition]
+
+    def offsets_for_times(
+        self, partitions: Sequence[TopicPartition], timeout: float
+    ) -> list[TopicPartition]:
+        self.asked += 1
+        if self.told is None:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        return [TopicPartition(p.topic, p.partition, self.told[p.partition]) for p in partitions]
+
+
+def lag_of(ends: Ends, stands_for: float, stall_timeout: float = 300.0) -> int | None:
+    lag = Lag(ends, stall_timeout)  # pyright: ignore[reportArgumentType]
+    return lag.of({("t", 0): 10, ("t", 1): 5}, stands_for)
+
+
+def test_the_lag_is_counted_from_the_ends_that_the_consumer_knows() -> None:
+    ends = Ends({0: 12, 1: -1001}, {0: 100, 1: 100})
+    assert (lag_of(ends, stands_for=1.0), ends.asked) == (2, 0)
+
+
+def test_the_brokers_are_asked_while_the_task_stands() -> None:
+    ends = Ends({0: 12, 1: -1001}, {0: 20, 1: 6})
+    assert (lag_of(ends, stands_for=31.0), ends.asked) == (11, 1)
+    assert (lag_of(ends, stands_for=31.0, stall_timeout=0.0), ends.asked) == (2, 1)
+
+
+def test_a_lag_that_nobody_can_tell_is_none() -> None:
+    assert lag_of(Ends({}), stands_for=31.0) is None
