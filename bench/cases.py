@@ -52,17 +52,60 @@ REPLACE_CAST: Final = {
     "transforms.cast.spec": "amount:string",
 }
 
-#: The config of each case of a file source, beside connector, file and topic.
-SOURCES: Final[Mapping[str, Mapping[str, str]]] = {
-    "file source, String": PLAIN_STRING,
-    "file source, Json with schema": JSON_WITH_SCHEMA,
-    "file source, Json with schema, HoistField + InsertField": {
-        **JSON_WITH_SCHEMA,
-        **HOIST_INSERT,
-    },
-    "file source, Json schemaless, HoistField + InsertField": {**JSON_SCHEMALESS, **HOIST_INSERT},
-    "file source, Avro, HoistField + InsertField": {**AVRO, **HOIST_INSERT},
+#: Bytes of a line, and of most records.
+LINE: Final = 101
+_TEN_KB: Final = 10_000
+_ONE_MB: Final = 1_000_000
+#: How many times the bytes of a run with small records one with large records may move.
+_MOST_BYTES: Final = 5 * LINE
+
+
+def fitting(records: int, size: int) -> int:
+    """Return how many records of that many bytes stand for so many of a hundred bytes."""
+    return max(10, min(records, records * _MOST_BYTES // size))
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCase:
+    """A file source: its config beside connector, file and topic, and the length of lines."""
+
+    config: Mapping[str, str]
+    size: int = LINE
+
+
+SOURCES: Final[Mapping[str, SourceCase]] = {
+    "file source, String": SourceCase(PLAIN_STRING),
+    "file source, Json with schema": SourceCase(JSON_WITH_SCHEMA),
+    "file source, Json with schema, HoistField + InsertField": SourceCase(
+        {**JSON_WITH_SCHEMA, **HOIST_INSERT}
+    ),
+    "file source, Json schemaless, HoistField + InsertField": SourceCase(
+        {**JSON_SCHEMALESS, **HOIST_INSERT}
+    ),
+    "file source, Avro, HoistField + InsertField": SourceCase({**AVRO, **HOIST_INSERT}),
+    # Else one poll might hold 2,000 of them, which is more than Java's heap.
+    "file source, String, records of 10 KB": SourceCase(
+        {**PLAIN_STRING, "batch.size": "200"}, _TEN_KB
+    ),
+    "file source, String, records of 1 MB": SourceCase(
+        {**PLAIN_STRING, "batch.size": "20"}, _ONE_MB
+    ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What sinks read: the value of each record by number, and how Kafka holds them."""
+
+    value: Callable[[int], bytes]
+    size: int = LINE
+    partitions: int = 1
+    codec: str = "none"
+
+
+def text_topic(size: int = LINE, partitions: int = 1, codec: str = "none") -> Topic:
+    """Return a topic of lines of text."""
+    return Topic(lambda n: text_line(n, size).encode(), size, partitions, codec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +114,69 @@ class SinkCase:
 
     topic: str
     config: Mapping[str, str]
-    #: A template of the line that becomes of record `n`, for its length only.
-    written: str
+    #: The line that becomes of record `n`, for its length only.
+    written: Callable[[int], str]
+    tasks: int = 1
 
     def size(self, records: int) -> int:
         """Return the bytes that the sink writes of so many records."""
-        return sum(len(self.written.format(**_record(n))) + 1 for n in range(records))
+        return sum(len(self.written(n)) + 1 for n in range(records))
 
 
-#: The values of these topics, by number.
-TOPICS: Final[Mapping[str, Callable[[int], bytes]]] = {
-    "bench-text": lambda n: text_line(n).encode(),
-    "bench-json": lambda n: json.dumps(_record(n), separators=(",", ":")).encode(),
-    "bench-json-schema": lambda n: _ENVELOPE + json.dumps(_record(n)).encode() + b"}",
+def _as_map(n: int) -> str:
+    return "{{id={id}, name={name}, amount={amount}, note={note}}}".format(**_record(n))
+
+
+def _as_changed_map(n: int) -> str:
+    return "{{id={id}, title={name}, amount={amount}}}".format(**_record(n))
+
+
+def _as_changed_struct(n: int) -> str:
+    return "Struct{{id={id},title={name},amount={amount}}}".format(**_record(n))
+
+
+def _json(n: int) -> bytes:
+    return json.dumps(_record(n), separators=(",", ":")).encode()
+
+
+_CODECS: Final = ("lz4", "zstd", "snappy", "gzip")
+#: The topics of sinks, but for those in Avro.
+TOPICS: Final[Mapping[str, Topic]] = {
+    "bench-text": text_topic(),
+    "bench-text-10k": text_topic(_TEN_KB),
+    "bench-text-1m": text_topic(_ONE_MB),
+    **{f"bench-text-{codec}": text_topic(codec=codec) for codec in _CODECS},
+    "bench-json": Topic(_json),
+    "bench-json-4": Topic(_json, partitions=4),
+    "bench-json-schema": Topic(lambda n: _ENVELOPE + json.dumps(_record(n)).encode() + b"}"),
 }
 SINKS: Final[Mapping[str, SinkCase]] = {
-    "file sink, String": SinkCase("bench-text", PLAIN_STRING, "{id:010d} " + "abcdefghij" * 9),
-    "file sink, Json schemaless": SinkCase(
-        "bench-json",
-        JSON_SCHEMALESS,
-        "{{id={id}, name={name}, amount={amount}, note={note}}}",
-    ),
+    "file sink, String": SinkCase("bench-text", PLAIN_STRING, lambda n: text_line(n)),
+    "file sink, Json schemaless": SinkCase("bench-json", JSON_SCHEMALESS, _as_map),
     "file sink, Json schemaless, ReplaceField + Cast": SinkCase(
-        "bench-json",
-        {**JSON_SCHEMALESS, **REPLACE_CAST},
-        "{{id={id}, title={name}, amount={amount}}}",
+        "bench-json", {**JSON_SCHEMALESS, **REPLACE_CAST}, _as_changed_map
     ),
     "file sink, Json with schema, ReplaceField + Cast": SinkCase(
-        "bench-json-schema",
-        {**JSON_WITH_SCHEMA, **REPLACE_CAST},
-        "Struct{{id={id},title={name},amount={amount}}}",
+        "bench-json-schema", {**JSON_WITH_SCHEMA, **REPLACE_CAST}, _as_changed_struct
     ),
     "file sink, Avro, ReplaceField + Cast": SinkCase(
-        _AVRO_TOPIC,
-        {**AVRO, **REPLACE_CAST},
-        "Struct{{id={id},title={name},amount={amount}}}",
+        _AVRO_TOPIC, {**AVRO, **REPLACE_CAST}, _as_changed_struct
     ),
+    "file sink, Json schemaless, 4 partitions, 2 tasks": SinkCase(
+        "bench-json-4", JSON_SCHEMALESS, _as_map, tasks=2
+    ),
+    "file sink, String, records of 10 KB": SinkCase(
+        "bench-text-10k", PLAIN_STRING, lambda n: text_line(n, _TEN_KB)
+    ),
+    "file sink, String, records of 1 MB": SinkCase(
+        "bench-text-1m", PLAIN_STRING, lambda n: text_line(n, _ONE_MB)
+    ),
+    **{
+        f"file sink, String, {codec}": SinkCase(
+            f"bench-text-{codec}", PLAIN_STRING, lambda n: text_line(n)
+        )
+        for codec in _CODECS
+    },
 }
 #: The cases that need a schema registry.
 AVRO_CASES: Final = frozenset(name for name in [*SOURCES, *SINKS] if ", Avro" in name)
@@ -120,9 +190,9 @@ def with_registry(config: Mapping[str, str], url: str | None) -> dict[str, str]:
     return {**config, _REGISTRY: url}
 
 
-def topics(registry_url: str | None) -> dict[str, Callable[[int], bytes]]:
-    """Return the values of the topics by number; with a registry also those in Avro."""
-    return {**TOPICS, **({} if registry_url is None else {_AVRO_TOPIC: _avro(registry_url)})}
+def topics(registry_url: str | None) -> dict[str, Topic]:
+    """Return the topics of sinks by name; with a registry also the one in Avro."""
+    return {**TOPICS, **({} if registry_url is None else {_AVRO_TOPIC: Topic(_avro(registry_url))})}
 
 
 def _avro(url: str) -> Callable[[int], bytes]:
@@ -142,9 +212,9 @@ def _avro(url: str) -> Callable[[int], bytes]:
     return value
 
 
-def text_line(n: int) -> str:
-    """Return line `n` of the file that sources read, some hundred bytes."""
-    return f"{n:010d} {'abcdefghij' * 9}"
+def text_line(n: int, size: int = LINE) -> str:
+    """Return line `n` of a file of lines of that length, which is 11 at least."""
+    return f"{n:010d} {'abcdefghij' * (size // 10)}"[:size]
 
 
 def _record(n: int) -> dict[str, object]:

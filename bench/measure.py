@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import urllib3
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 _HTTP = urllib3.PoolManager(retries=False)
 
@@ -63,6 +64,12 @@ def running_tasks(url: str) -> int:
     return sum(task["state"] == "RUNNING" for task in found)
 
 
+def task_states(url: str, name: str) -> list[str]:
+    """Return the states of a connector's tasks; none while it has no status."""
+    status, answer = request(url, "GET", f"/connectors/{name}/status")
+    return [task["state"] for task in answer["tasks"]] if status == 200 else []
+
+
 def pss_mb(pid: int) -> float:
     """Return the memory of a process and all below it, shared pages counted by share."""
     root = psutil.Process(pid)
@@ -112,3 +119,42 @@ class Watermark:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+class StatusTopic:
+    """The keys that are written to a status topic from now on; for `with`."""
+
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        settings = {"bootstrap.servers": bootstrap_servers, "group.id": "bench"}
+        self._consumer = Consumer(settings)
+        partitions = self._consumer.list_topics(topic, 10).topics[topic].partitions
+        places = [TopicPartition(topic, partition) for partition in partitions]
+        for place in places:
+            place.offset = self._consumer.get_watermark_offsets(place, timeout=10.0)[1]
+        self._consumer.assign(places)
+
+    def written(self) -> set[str]:
+        """Return what was written since the last call, or since the start."""
+        messages = self._consumer.consume(10_000, 3.0)
+        return {(message.key() or b"").decode() for message in messages}
+
+    def __enter__(self) -> "StatusTopic":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+
+class GroupMembers:
+    """How many members the coordinator counts in a stable group; 0 while it rebalances.
+
+    A member whose session has ended is gone at once, or the group is not stable from then on.
+    """
+
+    def __init__(self, bootstrap_servers: str, group: str) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+        self._group = group
+
+    def __call__(self) -> int:
+        found: Any = self._admin.list_groups(self._group, timeout=10.0)
+        return len(found[0].members) if found and found[0].state == "Stable" else 0

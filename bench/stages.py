@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from bench import throughput
 from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING, with_registry
-from bench.compare import Bench, registry_for
+from bench.ground import Bench, registry_for
 from isthmus.connectors.file_sink import FileStreamSinkTask
 from isthmus.connectors.file_source import FileStreamSourceTask
 from isthmus.embedded.kafka import EmbeddedKafka
@@ -97,14 +98,14 @@ def run_source(bench: Bench, changes: Mapping[str, str]) -> tuple[Clock, float]:
     """Read the file into a new topic; return what took how long, and all of it, in seconds."""
     topic = f"stages-{uuid.uuid4().hex[:8]}"
     bench.topic(topic)
-    config = {"connector.class": SOURCE, "file": str(bench.lines), "topic": topic}
+    config = {"connector.class": SOURCE, "file": str(bench.lines()), "topic": topic}
     config |= with_registry(changes, bench.registry_url)
     clock = Clock()
     with clocks(clock, _SOURCE_STAGES):
         task = _task(bench, topic, config, SourceRunner)
         with task:
             began = time.perf_counter()
-            size = bench.lines.stat().st_size
+            size = bench.lines().stat().st_size
             task.expect("the whole file", lambda: _position(task), size, timeout=300.0)
             return clock, time.perf_counter() - began
 
@@ -152,6 +153,7 @@ def main() -> int:
     parser.add_argument("--cases", default="", help="parts of the names of cases, by semicolon")
     options = parser.parse_args()
     parts = options.cases.split(";")
+    # Of each hundred bytes: the pipeline's cost is the same for larger ones and other codecs.
     chosen = [name for name in [*SOURCES, *SINKS] if any(part in name for part in parts)]
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-stages-") as directory,
@@ -159,9 +161,13 @@ def main() -> int:
         registry_for(set(chosen), Path(directory)) as registry,
     ):
         bench = Bench(kafka.bootstrap_servers, Path(directory), options.records, registry)
-        bench.prepare()
+        throughput.prepare(bench, set(chosen))
         for name in chosen:
-            run = run_source(bench, SOURCES[name]) if name in SOURCES else run_sink(bench, name)
+            run = (
+                run_source(bench, SOURCES[name].config)
+                if name in SOURCES
+                else run_sink(bench, name)
+            )
             report(name, *run, records=options.records)
     return 0
 
