@@ -121,7 +121,11 @@ def read_only_disk(rig: Rig, random: Random) -> Mend:
 
 def clock_jump(rig: Rig, random: Random) -> Mend:
     rig.clock.write_text(str(random.choice([-86400, -3600, -60, 60, 3600, 86400])))
-    return lambda: rig.clock.write_text("0") and None
+
+    def mend() -> None:
+        rig.clock.write_text("0")
+
+    return mend
 
 
 def out_of_memory(rig: Rig, random: Random) -> Mend:

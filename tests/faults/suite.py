@@ -16,7 +16,8 @@ from tests.faults.rig import RATE, TASKS, Rig
 #: How long after the last mend all numbers must have arrived. Connections that are half open are
 #: noticed after 30 to 60 s by either client, and a frozen member's session must end.
 ARRIVAL_LIMIT = 180.0
-_LONGEST_FAULT = 9.0  # some outlast a session of 6 s
+#: How long a fault may last, in seconds; the last outlasts a session of 6 s.
+_DURATIONS = (0.1, 0.5, 0.5, 1.0, 1.0, 1.5, 2.0, 3.0, 9.0)
 
 
 @dataclass
@@ -100,7 +101,7 @@ def _injure(rig: Rig, random: Random, chosen: Sequence[str]) -> None:
         for kind in chosen:
             time.sleep(random.uniform(0.1, 0.8))
             mends.append(FAULTS[kind](rig, random))
-        time.sleep(random.choice([0.2, 1.0, 3.0, _LONGEST_FAULT]))
+        time.sleep(random.choice(_DURATIONS))
     finally:
         for mend in mends:
             mend()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -87,7 +88,9 @@ class Soak:
         # A compact life: what is not read within minutes is of no use to anybody.
         config = {"retention.ms": "600000", "segment.ms": "120000"}
         topics = [NewTopic(f"numbers-{n}", 1, 1, config=config) for n in range(PAIRS)]
-        for future in AdminClient({"bootstrap.servers": servers}).create_topics(topics).values():
+        admin = AdminClient({"bootstrap.servers": servers})
+        created: dict[str, Future[None]] = admin.create_topics(topics)
+        for future in created.values():
             future.result(30)
 
     def _create_pair(self, number: int) -> None:
