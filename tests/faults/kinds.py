@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from random import Random
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import psutil
 
@@ -17,6 +17,9 @@ from tests.faults.rig import Rig, fill, remount
 
 Mend: TypeAlias = Callable[[], None]
 Fault: TypeAlias = Callable[[Rig, Random], Mend]
+
+#: Seconds for a broker that recovers its logs on a machine that is busy with the load.
+_BROKER_START: Final = 240.0
 
 
 def nothing() -> None:
@@ -86,12 +89,12 @@ def freeze_task(rig: Rig, random: Random) -> Mend:
 
 def restart_broker(rig: Rig, random: Random) -> Mend:
     rig.kafka.stop()
-    return rig.kafka.start
+    return lambda: rig.kafka.start(_BROKER_START)
 
 
 def kill_broker(rig: Rig, random: Random) -> Mend:
     rig.kafka.kill()
-    return rig.kafka.start
+    return lambda: rig.kafka.start(_BROKER_START)
 
 
 def cut_connections(rig: Rig, random: Random) -> Mend:

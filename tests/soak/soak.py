@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 import psutil
 from confluent_kafka.admin import AdminClient
@@ -89,7 +89,7 @@ class Soak:
         config = {"retention.ms": "600000", "segment.ms": "120000"}
         topics = [NewTopic(f"numbers-{n}", 1, 1, config=config) for n in range(PAIRS)]
         admin = AdminClient({"bootstrap.servers": servers})
-        created: dict[str, Future[None]] = admin.create_topics(topics)
+        created = cast("dict[str, Future[None]]", admin.create_topics(topics))
         for future in created.values():
             future.result(30)
 

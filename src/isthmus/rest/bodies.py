@@ -149,6 +149,8 @@ class _Body:
             ) from None
         except RecursionError:
             raise UnreadableBodyError("Malformed JSON: nested too deeply") from None
+        except ValueError as error:  # Python reads integers of a few thousand digits at most
+            raise UnreadableBodyError(f"Malformed JSON: a number is too long: {error}") from None
 
     def fields(self, value: object, path: _Path, known: Sequence[str]) -> Mapping[str, object]:
         """Return an object's members, which may be only those that are `known`."""
@@ -251,7 +253,7 @@ def _offset_of(text: str, path: _Path) -> int:
 
 def _members(text: str, start: int) -> dict[str | int, int]:
     """Return where each member's value starts, of the object or array that starts at `start`."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_int=str)  # numbers of any length: where they are is enough
     starts: dict[str | int, int] = {}
     position = _after_blanks(text, start + 1)
     while text[position] not in "}]":

@@ -79,6 +79,20 @@ def test_an_unreadable_body_is_500_and_names_the_place(
     assert herder.calls == []
 
 
+def test_a_number_of_too_many_digits_is_500_as_malformed_json(server: RunningServer) -> None:
+    body = '{"offsets":[{"partition":{"p":%s},"offset":null}]}' % ("9" * 5000)
+
+    reply = server.patch("/connectors/c/offsets", body)
+
+    assert reply.status == 500
+    assert "a number is too long" in reply.message
+
+
+def test_a_fault_is_placed_beside_a_number_of_any_length() -> None:
+    with pytest.raises(UnreadableBodyError, match="line: 1, column: 5011"):
+        read_config(b'{"a":' + b"9" * 5000 + b',"b":[]}')
+
+
 def test_bytes_that_are_no_utf_8_are_placed_by_characters() -> None:
     with pytest.raises(UnreadableBodyError, match=r"0xff\n at .* line: 2, column: 3\]"):
         read_config('{\n"é'.encode() + b'\xff":1}')
