@@ -106,7 +106,9 @@ class Worker:
             fork_server or ForkServer(), config.plugin_path or (), self._describe
         )
         self._connectors: dict[str, WorkerConnector] = {}
+        #: Those that have a process, and those that wait for one.
         self._tasks: dict[ConnectorTaskId, WorkerTask] = {}
+        self._starting: set[ConnectorTaskId] = set()
         self._watches: dict[ConnectorTaskId, TaskWatch] = {}
         self._guards: set[asyncio.Task[None]] = set()
         self._stalls = 0
@@ -148,7 +150,7 @@ class Worker:
 
     @property
     def task_ids(self) -> list[ConnectorTaskId]:
-        return sorted(self._tasks)
+        return sorted({*self._tasks, *self._starting})
 
     def samples(self) -> Iterator[Sample]:
         """Return the metrics of the worker, its connectors and its tasks."""
@@ -188,8 +190,7 @@ class Worker:
         """Return the processes of the connectors and tasks that have one, by name or id."""
         found: dict[str | ConnectorTaskId, Child | None] = {
             **{name: connector.child for name, connector in self._connectors.items()},
-            # A task is watched from when it has a process.
-            **{id: task.child for id, task in self._tasks.items() if id in self._watches},
+            **{id: task.child for id, task in self._tasks.items()},
         }
         return {
             key: child.pid
@@ -257,7 +258,7 @@ class Worker:
         Raises:
             ConnectError: It runs here already, or there can be no process now.
         """
-        if id in self._tasks:
+        if id in self._tasks or id in self._starting:
             raise ConnectError(f"Task already exists in this worker: {id}")
         job = StartTask(
             connector=id.connector,
@@ -271,12 +272,12 @@ class Worker:
         )
         self._task_startups.attempt(id)
         task = WorkerTask(id, self)
-        self._tasks[id] = task
+        self._starting.add(id)
         try:
             task.attach(await self._start_child(job, task.take, verify))
-        except BaseException:
-            del self._tasks[id]
-            raise
+        finally:
+            self._starting.discard(id)
+        self._tasks[id] = task
         stall = Supervision.of(connector_config, self._config.originals).stall
         self._watches[id] = TaskWatch(task, stall, self._count_stall)
         return True
