@@ -16,6 +16,7 @@ import urllib3
 from confluent_kafka import Consumer, TopicPartition
 
 from isthmus.config.tls import client_context
+from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.embedded.process import free_port
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.cluster.test_start import one_error_line, run_worker
@@ -92,9 +93,9 @@ def closed_cluster(kafka: SecuredKafka, directory: Path, settings: dict[str, str
     return cluster
 
 
-def records(kafka: SecuredKafka, topic: str) -> int:
+def records(kafka: EmbeddedKafka, topic: str) -> int:
     """Return how many records the topic's only partition has."""
-    settings = {"bootstrap.servers": kafka.kafka.bootstrap_servers, "group.id": "nobody"}
+    settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "nobody"}
     consumer = Consumer(settings)
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
@@ -103,7 +104,7 @@ def records(kafka: SecuredKafka, topic: str) -> int:
         consumer.close()
 
 
-def take_every_path(cluster: Cluster, kafka: SecuredKafka, topic: str) -> None:
+def take_every_path(cluster: Cluster, kafka: EmbeddedKafka, topic: str) -> None:
     """Move a file through a topic, with a dead letter; read, delete and reset the offsets."""
     lines, copy = cluster.directory / "lines.txt", cluster.directory / "copy.txt"
     lines.write_text('"a"\noops\n"b"\n')
@@ -192,7 +193,7 @@ def test_every_path_to_kafka_logs_in(
     cluster = closed_cluster(secured, tmp_path, login(secured))
     try:
         cluster.start(1)
-        take_every_path(cluster, secured, topic)
+        take_every_path(cluster, secured.kafka, topic)
         expect_failures_without_secrets(cluster, topic)
         expect_no_secrets(cluster)
         cluster.stop()
@@ -242,7 +243,7 @@ def test_workers_show_certificates_to_kafka_and_to_each_other(
             cluster.expect_running(name)
         owners = {cluster.owner(name).name for name in ("first", "second")}
         assert owners == {"worker-1", "worker-2"}, "a follower gave its task configs to the leader"
-        take_every_path(cluster, secured, topic)
+        take_every_path(cluster, secured.kafka, topic)
         expect_no_secrets(cluster)
         nobody = urllib3.PoolManager(
             retries=False, ssl_context=client_context(secured.stores.trusted())

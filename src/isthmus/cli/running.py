@@ -22,6 +22,7 @@ from isthmus import CONNECT_VERSION, __version__, logs
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.cli.connect import Connect, Mode
 from isthmus.config.client_security import without_effect
+from isthmus.config.kerberos import check_kerberos
 from isthmus.config.properties import read_properties
 from isthmus.config.worker import WorkerConfig
 from isthmus.herder.api import HerderServices
@@ -64,6 +65,7 @@ def run_worker(
         log.info("Isthmus %s, as Kafka Connect %s", __version__, CONNECT_VERSION)
         log.info("Kafka version: %s", CONNECT_VERSION)
         launch = prepare(read_properties(Path(arguments[0])))
+        check_kerberos(launch.config.originals)
         _warn(launch.config)
         return asyncio.run(_run(launch, fork_server))
     except ConfigError as error:

@@ -8,7 +8,6 @@ The login is that of `sasl.jaas.config`, or of the context KafkaClient in the lo
 KAFKA_OPTS names, as for Java.
 """
 
-import importlib.util
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +20,7 @@ from isthmus.config.jaas import (
     parse_login_module,
     read_login_file,
 )
+from isthmus.config.kerberos import kafka_python_kerberos, librdkafka_kerberos
 from isthmus.config.key_stores import read_identity, read_trusted
 from isthmus.config.security_def import define_sasl_settings, define_ssl_settings
 from isthmus.config.tls import client_context, openssl_ciphers
@@ -32,8 +32,6 @@ _OAUTH: Final = "org.apache.kafka.common.security.oauthbearer."
 _ASSERTION: Final = "sasl.oauthbearer.assertion."
 #: Settings that have another name, and the same text as value, in librdkafka.
 _SAME_TEXT: Final[Mapping[str, str]] = {
-    "sasl.kerberos.min.time.before.relogin": "sasl.kerberos.min.time.before.relogin",
-    "sasl.kerberos.service.name": "sasl.kerberos.service.name",
     "sasl.oauthbearer.client.credentials.client.id": "sasl.oauthbearer.client.id",
     "sasl.oauthbearer.client.credentials.client.secret": "sasl.oauthbearer.client.secret",
     "sasl.oauthbearer.scope": "sasl.oauthbearer.scope",
@@ -75,6 +73,8 @@ _WITHOUT_COUNTERPART: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                 f"{_OAUTH}secured.OAuthBearerLoginCallbackHandler",
             }
         ),
+        "sasl.kerberos.ticket.renew.jitter": frozenset(),
+        "sasl.kerberos.ticket.renew.window.factor": frozenset(),
         "sasl.login.class": frozenset(),
         "sasl.login.connect.timeout.ms": frozenset(),
         "sasl.login.read.timeout.ms": frozenset(),
@@ -152,15 +152,7 @@ def _librdkafka_sasl(props: Mapping[str, str]) -> dict[str, str]:
         return settings | {"sasl.username": username, "sasl.password": password}
     if mechanism == "OAUTHBEARER":
         return settings | _librdkafka_oauth(props, options)
-    settings |= _same_text(props, "sasl.kerberos.")
-    for option, name in (
-        ("principal", "principal"),
-        ("keyTab", "keytab"),
-        ("serviceName", "service.name"),
-    ):
-        if option in options:
-            settings.setdefault(f"sasl.kerberos.{name}", options[option])
-    return settings
+    return settings | librdkafka_kerberos(props, options)
 
 
 def _librdkafka_oauth(props: Mapping[str, str], options: Mapping[str, str]) -> dict[str, str]:
@@ -207,15 +199,7 @@ def _kafka_python_sasl(props: Mapping[str, str]) -> dict[str, object]:
         return arguments | {"sasl_plain_username": username, "sasl_plain_password": password}
     if mechanism == "OAUTHBEARER":
         return arguments | {"sasl_oauth_token_provider": _token_provider(props, options)}
-    if importlib.util.find_spec("gssapi") is None:
-        raise ConfigError.invalid(
-            "sasl.mechanism",
-            mechanism,
-            "the worker's membership of its group needs the Python package gssapi for it, which"
-            " is not installed",
-        )
-    service = props.get("sasl.kerberos.service.name") or options.get("serviceName") or "kafka"
-    return arguments | {"sasl_kerberos_service_name": service}
+    return arguments | kafka_python_kerberos(props, options)
 
 
 def _token_provider(props: Mapping[str, str], options: Mapping[str, str]) -> object:

@@ -225,7 +225,7 @@ _SASL: tuple[_Row, ...] = (
         0.8,
         None,
         _LOW,
-        "The share of a ticket's life after which it is renewed.",
+        "The share of a ticket's life after which it is renewed; Java workers only.",
     ),
     (
         "sasl.kerberos.ticket.renew.jitter",
@@ -233,7 +233,7 @@ _SASL: tuple[_Row, ...] = (
         0.05,
         None,
         _LOW,
-        "The share of random time added to that.",
+        "The share of random time added to that; Java workers only.",
     ),
     (
         "sasl.kerberos.min.time.before.relogin",
@@ -241,7 +241,7 @@ _SASL: tuple[_Row, ...] = (
         60000,
         None,
         _LOW,
-        "The shortest time between two logins, in milliseconds.",
+        "The time between two runs of kinit, in milliseconds.",
     ),
     (
         "sasl.login.refresh.window.factor",

@@ -151,20 +151,6 @@ def test_a_login_may_stand_in_the_file_that_java_is_given(
     assert librdkafka_security(props | {"sasl.jaas.config": own})["sasl.username"] == "bob"
 
 
-def test_kerberos_takes_its_principal_from_the_login_module() -> None:
-    settings = librdkafka_security(
-        {
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.kerberos.service.name": "kafka",
-            "sasl.jaas.config": 'a.Krb5 required principal="c@X" keyTab="/etc/c.keytab";',
-        }
-    )
-
-    assert settings["sasl.mechanism"] == "GSSAPI"
-    assert settings["sasl.kerberos.principal"] == "c@X"
-    assert settings["sasl.kerberos.keytab"] == "/etc/c.keytab"
-
-
 def test_a_mechanism_that_no_client_knows_is_refused() -> None:
     props = {"security.protocol": "SASL_SSL", "sasl.mechanism": "AWS_MSK_IAM"}
 
