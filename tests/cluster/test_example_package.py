@@ -25,7 +25,6 @@ def rows(database: Path) -> list[str]:
     return [value for (value,) in found]
 
 
-@pytest.mark.timeout(240)
 def test_connectors_converter_and_transformation_of_a_package_run(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,7 +74,6 @@ def load(cluster: Cluster, directory: Path) -> Generator[tuple[Load, list[Path]]
         )
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("victim", ["leader", "follower"])
 def test_killing_a_worker_under_load_moves_its_work_and_loses_no_line(
     cluster: Cluster, tmp_path: Path, victim: str
@@ -94,7 +93,6 @@ def test_killing_a_worker_under_load_moves_its_work_and_loses_no_line(
     cluster.stop()
 
 
-@pytest.mark.timeout(240)
 def test_stopping_a_worker_in_order_hands_its_work_over_without_a_repeated_line(
     cluster: Cluster, tmp_path: Path
 ) -> None:

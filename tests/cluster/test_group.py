@@ -8,7 +8,6 @@ import pytest
 from tests.support.cluster import Cluster, expect, expect_value, file_source
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("protocol", ["eager", "compatible", "sessioned"])
 def test_work_moves_from_a_killed_worker_under_each_protocol(
     make_cluster: Callable[..., Cluster], tmp_path: Path, protocol: str

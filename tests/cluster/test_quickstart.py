@@ -36,7 +36,6 @@ def run(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(200)
 def test_once_moves_the_brokers_log_over_a_killed_worker(environment: dict[str, str]) -> None:
     code, text = run(environment, "--once")
 
@@ -45,7 +44,6 @@ def test_once_moves_the_brokers_log_over_a_killed_worker(environment: dict[str, 
     assert "equal byte for byte" in text
 
 
-@pytest.mark.timeout(200)
 def test_it_moves_a_given_file_and_stays_until_ctrl_c(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -29,7 +29,6 @@ def bootstrap_servers(kafka: EmbeddedKafka) -> str:
     return kafka.bootstrap_servers
 
 
-@pytest.mark.timeout(150)
 def test_a_restart_of_the_broker_under_load_fails_no_task_and_loses_no_record(
     cluster: Cluster, kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
@@ -96,7 +95,6 @@ def records_and_end(bootstrap_servers: str, topic: str) -> tuple[int, int]:
     return count, end
 
 
-@pytest.mark.timeout(150)
 def test_workers_read_the_same_state_from_a_config_topic_that_was_compacted(
     make_cluster: Callable[..., Cluster], bootstrap_servers: str, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.support.cluster import SESSION_TIMEOUT_MS, Cluster, child_pids, expect, expect_value
@@ -15,7 +14,6 @@ TASKS = 4
 NAMES = [f"numbers-{n}" for n in range(2)]
 
 
-@pytest.mark.timeout(120)
 def test_the_work_of_a_frozen_worker_ends_before_others_begin_it(
     cluster: Cluster, tmp_path: Path
 ) -> None:

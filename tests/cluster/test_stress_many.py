@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
-import pytest
 
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.support.cluster import Cluster, child_pids, expect_value
@@ -31,7 +30,6 @@ def counted(worker: WorkerProcess, alive: set[str]) -> Counter[str]:
 
 
 # Four hundred processes are started twice, on two processors: that is what takes the time.
-@pytest.mark.timeout(150)
 def test_two_hundred_connectors_run_and_run_again_after_a_worker_is_killed(
     cluster: Cluster, record_property: Callable[[str, object], None]
 ) -> None:

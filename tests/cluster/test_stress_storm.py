@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.support.cluster import Cluster, expect
 from tests.support.recorded import lost, numbers, overlaps, recorded_source, runs
@@ -14,7 +13,6 @@ CONNECTORS = 3
 TASKS = 4
 
 
-@pytest.mark.timeout(180)
 def test_after_a_storm_of_rebalances_each_task_runs_once_and_never_ran_twice(
     cluster: Cluster, tmp_path: Path, bootstrap_servers: str
 ) -> None:

@@ -25,7 +25,8 @@ def test_the_examples_tests_run_in_a_pytest_of_their_own() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    written = sum(file.read_text().count("\ndef test_") for file in _ROOT.glob("examples/test_*.py"))
+    files = _ROOT.glob("examples/test_*.py")
+    written = sum(file.read_text().count("\ndef test_") for file in files)
     assert f"\n{written} passed" in done.stdout
 
 

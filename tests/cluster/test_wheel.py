@@ -7,8 +7,6 @@ import venv
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from tests.support.cluster import Cluster
 from tests.support.pip import pip
 
@@ -43,7 +41,6 @@ def run(command: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(300)
 def test_the_wheel_brings_worker_and_quickstart(cluster: Cluster, tmp_path: Path) -> None:
     pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("isthmus-*.whl")

@@ -60,7 +60,6 @@ def states(worker: AnyWorker) -> list[str]:
     return [part["state"] for part in parts]
 
 
-@pytest.mark.timeout(120)
 async def test_a_member_that_is_behind_learns_how_far_to_read_and_one_ahead_makes_all_read_on(
     leader: AnyWorker, group: Group
 ) -> None:

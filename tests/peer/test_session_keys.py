@@ -70,7 +70,6 @@ def signed(key: bytes) -> dict[str, str]:
     return Signer(key, "HmacSHA256").headers(b"")
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("leading", ["apache", "isthmus"])
 def test_a_leaders_keys_expire_and_followers_of_the_other_kind_sign_with_the_newest(
     cluster: Cluster, apache: ApacheConnect, tmp_path: Path, leading: str

@@ -98,7 +98,6 @@ def owners(worker: AnyWorker, name: str) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("leading", ["apache", "isthmus"])
 def test_zombies_are_fenced_out_by_whoever_leads_and_each_line_is_written_once(
     cluster: Cluster, apache: ApacheConnect, tmp_path: Path, leading: str
