@@ -152,8 +152,8 @@ class TopicAdmin:
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
                 request_timeout=_END_TIMEOUT,
             )
-            return {
-                partition.partition: _result(answer, _END_TIMEOUT).offset
+            ends = {
+                partition.partition: int(_result(answer, _END_TIMEOUT).offset)
                 for partition, answer in answers.items()
             }
         except (KafkaException, TimeoutError) as error:
@@ -162,6 +162,12 @@ class TopicAdmin:
                 raise ConnectError(reason) from error
             self._forget_leaders(topic)
             raise RetriableError(reason) from error
+        # The answer of a client that has just lost its connection may be no offset, -1001, without
+        # an error; taken for an end, it would say that the topic was made anew.
+        if any(end < 0 for end in ends.values()):
+            self._forget_leaders(topic)
+            raise RetriableError(f"end of topic {topic}: brokers gave no offset, but {ends}")
+        return ends
 
     def _forget_leaders(self, topic: str) -> None:
         """Have the client learn who leads the topic's partitions now.
