@@ -8,6 +8,7 @@ import statistics
 import time
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.cases import SOURCE
 from bench.ground import Bench, Peer, group_properties, ready, started
@@ -82,12 +83,13 @@ def bring_up(bench: Bench, peer: Peer, size: int, topic: str = "bench-fleet") ->
     return names
 
 
-def fleet_file(bench: Bench, name: str) -> str:
-    return str(bench.directory / f"{name}.txt")
+def file_of(bench: Bench, name: str) -> Path:
+    """Return the file that a connector of a fleet follows."""
+    return bench.directory / f"{name}.txt"
 
 
 def _create(bench: Bench, peer: Peer, name: str, topic: str) -> None:
-    file = bench.directory / f"{name}.txt"
+    file = file_of(bench, name)
     file.touch()
     create(peer.url, name, {"connector.class": SOURCE, "file": str(file), "topic": topic})
 

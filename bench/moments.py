@@ -107,8 +107,10 @@ def follow(file: Path, warm_up: float, counted: float) -> list[float]:
     found: list[float] = []
     begin = time.monotonic() + warm_up
     rest = b""
+    now = 0.0
     with file.open("rb") as lines:
-        while (now := time.monotonic()) < begin + counted:
+        while now < begin + counted:
+            now = time.monotonic()
             data = lines.read()
             seen = time.time() * 1000
             if not data:
