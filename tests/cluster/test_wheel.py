@@ -56,7 +56,10 @@ def test_the_wheel_brings_worker_and_quickstart(cluster: Cluster, tmp_path: Path
         if path.is_file() and "__pycache__" not in path.parts
     }
     with zipfile.ZipFile(wheel) as archive:
-        assert sources - set(archive.namelist()) == set()
+        samples = {
+            f"isthmus/embedded/connect-{mode}.properties" for mode in ("distributed", "standalone")
+        }
+        assert (sources | samples) - set(archive.namelist()) == set()
     code, text = run(commands / "python", "-c", _WRITE_PROTOBUF)
     assert (code, text) == (0, "0000000001000a0708b10f100c181f\n"), text
 

@@ -83,16 +83,6 @@ def _warn(config: WorkerConfig) -> None:
         log.warning("Property %s is ignored: %s", key, reason)
     if in_vain := without_effect(config.originals):
         log.warning("Kafka client settings without effect: %s", ", ".join(in_vain))
-    for key, value in _without_effect(config).items():
-        log.warning("Property %s=%s has no effect yet", key, value)
-
-
-def _without_effect(config: WorkerConfig) -> dict[str, str]:
-    """Return the properties that ask for what this worker cannot do yet."""
-    asked = {
-        "exactly.once.source.support": config.exactly_once_source_support != "disabled",
-    }
-    return {key: config.originals[key] for key, is_asked in asked.items() if is_asked}
 
 
 async def _run(launch: Launch, fork_server: ForkServer) -> int:

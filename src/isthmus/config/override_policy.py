@@ -69,7 +69,12 @@ def build_override_policy(worker: Mapping[str, str]) -> OverridePolicy:
     given = worker.get(_KEY, "All").strip()
     name = given.removeprefix(_JAVA_PACKAGE).removesuffix(_JAVA_SUFFIX)
     if name not in _NAMES:
-        raise ConfigError.invalid(_KEY, given, f"expected one of {', '.join(_NAMES)}")
+        raise ConfigError.invalid(
+            _KEY,
+            given,
+            f"expected one of {', '.join(_NAMES)}; a policy of one's own is not supported,"
+            f" {_ALLOWLIST_KEY} takes any list of settings",
+        )
     allowed = {
         "All": None,
         "None": frozenset[str](),

@@ -60,6 +60,17 @@ def test_what_validation_let_through_is_refused_when_the_client_is_built() -> No
     )
 
 
+def test_a_policy_of_ones_own_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_override_policy({_POLICY: "com.example.OurPolicy"})
+
+    assert str(caught.value) == (
+        f"Invalid value com.example.OurPolicy for configuration {_POLICY}: expected one of All,"
+        " None, Principal, Allowlist; a policy of one's own is not supported, "
+        f"{_ALLOWLIST} takes any list of settings"
+    )
+
+
 @pytest.mark.parametrize(
     ("config", "is_source", "exactly_once", "kinds"),
     [
