@@ -137,6 +137,8 @@ class StartConnector(Message, frozen=True):
     worker_config: dict[str, str]
     target_state: TargetState
     log_levels: dict[str, str]
+    #: Values in these settings that are not to be shown, with what is shown in their place.
+    secrets: dict[str, str] = {}
 
 
 class StartTask(Message, frozen=True):
@@ -150,6 +152,7 @@ class StartTask(Message, frozen=True):
     target_state: TargetState
     cluster_id: str
     log_levels: dict[str, str]
+    secrets: dict[str, str] = {}
 
 
 class RunPluginJob(Message, frozen=True):
@@ -165,6 +168,7 @@ class RunPluginJob(Message, frozen=True):
     worker_config: dict[str, str]
     log_levels: dict[str, str]
     elsewhere: bytes = b"[]"
+    secrets: dict[str, str] = {}
 
 
 class ChangeState(Message, frozen=True):

@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from isthmus import secrets
+
 ROOT: Final = "root"
 LOG_FILE: Final = "connect.log"
 #: How Java is told of a settings file: of log4j 1, and of log4j 2.
@@ -89,7 +91,7 @@ class _ConnectFormatter(logging.Formatter):
             line += f"\n{self.formatException(record.exc_info)}"
         if record.stack_info:
             line += f"\n{self.formatStack(record.stack_info)}"
-        return line
+        return secrets.hide(line)
 
 
 class _DirectHandler(logging.Handler):

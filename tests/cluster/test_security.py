@@ -32,6 +32,8 @@ from tests.support.secured import (
     secured_kafka,
 )
 
+#: What a config provider has for the variable that connectors are given.
+_PROVIDED = "secret-of-a-provider"
 _JSON = "org.apache.kafka.connect.json.JsonConverter"
 
 
@@ -90,7 +92,16 @@ def for_all_clients(settings: Mapping[str, str]) -> dict[str, str]:
 def closed_cluster(kafka: SecuredKafka, directory: Path, settings: dict[str, str]) -> Cluster:
     cluster = Cluster(settings["bootstrap.servers"], directory)
     cluster.properties |= for_all_clients(settings)
+    (directory / "secrets.properties").write_text(f"k={_PROVIDED}\n")
+    cluster.properties |= {
+        "config.providers": "file",
+        "config.providers.file.class": "FileConfigProvider",
+    }
     return cluster
+
+
+def variable(cluster: Cluster) -> str:
+    return f"${{file:{cluster.directory}/secrets.properties:k}}"
 
 
 def records(kafka: EmbeddedKafka, topic: str) -> int:
@@ -153,7 +164,11 @@ def expect_no_secrets(cluster: Cluster) -> None:
         places[path] = json.dumps(cluster.request("GET", path)[1])
     places["validation"] = json.dumps(validated_with_secrets(cluster))
 
-    assert {place for place, text in places.items() for each in SECRETS if each in text} == set()
+    assert {place for place, text in places.items() if leaked(text)} == set()
+
+
+def leaked(text: str) -> list[str]:
+    return [secret for secret in (*SECRETS, _PROVIDED) if secret in text]
 
 
 def validated_with_secrets(cluster: Cluster) -> object:
@@ -162,6 +177,9 @@ def validated_with_secrets(cluster: Cluster) -> object:
     for kind in ("producer", "consumer", "admin"):
         config[f"{kind}.override.sasl.jaas.config"] = PLAIN_LOGIN
         config[f"{kind}.override.ssl.key.password"] = SECRETS[1]
+    config["batch.size"] = config["file"] = variable(cluster)
+    config["producer.override.linger.ms"] = variable(cluster)
+    config["topic"] = f"lines-of-{variable(cluster)}"
     path = "/connector-plugins/FileStreamSource/config/validate"
     status, answer = cluster.request("PUT", path, config)
     assert status == 200, answer
@@ -181,6 +199,12 @@ def expect_failures_without_secrets(cluster: Cluster, topic: str) -> None:
     cluster.expect_states("wrong-login", "RUNNING", "FAILED")
     trace = cluster.status("wrong-login")["tasks"][0]["trace"]
     assert "Invalid value [hidden] for configuration sasl.jaas.config" in trace
+
+    nowhere = file_sink(cluster.directory / variable(cluster) / "x", topic)
+    cluster.create("wrong-file", nowhere)
+    cluster.expect_states("wrong-file", "RUNNING", "FAILED")
+    trace = cluster.status("wrong-file")["tasks"][0]["trace"]
+    assert f"No such file or directory: '{cluster.directory}/{variable(cluster)}/x'" in trace
 
 
 @pytest.mark.parametrize("login", [plain, scram_over_tls, oauth])

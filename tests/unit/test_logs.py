@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from isthmus import logs
+from isthmus import logs, secrets
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,21 @@ def test_an_error_is_written_with_its_trace_as_one_piece(capfd: pytest.CaptureFi
     assert " ERROR failed (a)" in lines[0]
     assert lines[1] == "Traceback (most recent call last):"
     assert lines[-1] == "KeyError: 'NOWHERE'"
+
+
+def test_values_from_config_providers_are_in_no_line(capfd: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    secrets.learn({"hunter2": "${env:PW}"})
+
+    try:
+        int("hunter2")
+    except ValueError:
+        logging.getLogger("a").exception("Settings: %s", {"password": "hunter2"})
+
+    out = capfd.readouterr().out
+    assert "hunter2" not in out
+    assert "Settings: {'password': '${env:PW}'}" in out
+    assert out.endswith("invalid literal for int() with base 10: '${env:PW}'\n")
 
 
 def test_lines_written_in_the_background_have_all_arrived_after_a_flush(

@@ -19,6 +19,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Protocol, TypeVar, cast
 
+from isthmus import secrets
 from isthmus.api.config_def import parse_list
 from isthmus.api.config_provider import ConfigProvider as AuthorsProvider
 from isthmus.api.errors import ConfigError
@@ -53,12 +54,15 @@ class ConfigTransformer:
     def transform(self, props: Mapping[str, _Value]) -> dict[str, _Value]:
         """Return `props` with each variable replaced whose provider has a value for it.
 
+        From then on no line of the log shows these values.
+
         Raises:
             ConfigError: A provider cannot read the place that a variable names.
         """
         if not self._providers:
             return dict(props)
         values = self._look_up(value for value in props.values() if value is not None)
+        secrets.learn({value: _variable(place) for place, value in values.items()})
 
         def fill_in(text: str) -> str:
             return _VARIABLE.sub(lambda match: values.get(_place(match), match[0]), text)
@@ -78,6 +82,11 @@ class ConfigTransformer:
             if name in self._providers
             for key, value in self._providers[name].get(path, keys).items()
         }
+
+
+def _variable(place: _Place) -> str:
+    provider, path, key = place
+    return f"${{{provider}:{path}:{key}}}" if path else f"${{{provider}:{key}}}"
 
 
 def _place(match: re.Match[str]) -> _Place:

@@ -14,6 +14,7 @@ from isthmus.config.providers import ConfigTransformer, build_transformer
 from isthmus.config.rest_def import Listener, parse_listener
 from isthmus.config.supervision import Supervision
 from isthmus.config.worker_def import worker_config_def
+from isthmus.secrets import hide_values
 
 #: The internal topics, by the first word of their settings.
 Store = Literal["config", "offset", "status"]
@@ -165,11 +166,20 @@ class WorkerConfig:
         originals = transformer.transform(raw)
         if "plugin.path" in raw:
             originals["plugin.path"] = raw["plugin.path"]
+        try:
+            return cls._of(raw, originals, transformer)
+        except ConfigError as error:
+            raise ConfigError(hide_values(str(error), raw, originals)) from None
+
+    @classmethod
+    def _of(
+        cls, raw: Mapping[str, str], originals: Mapping[str, str], transformer: ConfigTransformer
+    ) -> "WorkerConfig":
         values = worker_config_def().parse(originals)
         attributes = _attributes(values)
         config = cls(
             raw=MappingProxyType(dict(raw)),
-            originals=MappingProxyType(originals),
+            originals=MappingProxyType(dict(originals)),
             values=MappingProxyType(values),
             transformer=transformer,
             override_policy=build_override_policy(originals),

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from isthmus import secrets
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId, Failure, State, TargetState
 from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max, tasks_max
@@ -369,7 +370,7 @@ class LocalWork:
     def _put_connector(
         self, name: str, state: State, trace: str | None = None, version: str | None = None
     ) -> None:
-        status = Status(state, trace, self.worker_id, self.generation, version)
+        status = self._status(state, trace, version)
         if state in (State.FAILED, State.UNASSIGNED):
             self._statuses.put_connector_safe(name, status)
         else:
@@ -382,11 +383,15 @@ class LocalWork:
         trace: str | None = None,
         version: str | None = None,
     ) -> None:
-        status = Status(state, trace, self.worker_id, self.generation, version)
+        status = self._status(state, trace, version)
         if state in (State.FAILED, State.UNASSIGNED):
             self._statuses.put_task_safe(task, status)
         else:
             self._statuses.put_task(task, status)
+
+    def _status(self, state: State, trace: str | None, version: str | None) -> Status:
+        shown = None if trace is None else secrets.hide(trace)
+        return Status(state, shown, self.worker_id, self.generation, version)
 
 
 def _kind_of(error: Exception) -> Failure:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
+from isthmus.api.config_def import Password, Type
 from isthmus.api.errors import ConnectError
 from isthmus.config.worker import WorkerConfig
 from isthmus.herder.errors import BadRequestError, NotFoundError, RestError
-from isthmus.herder.views import ConfigInfos, ConfigKeyInfo, JsonConfig, PluginInfo
+from isthmus.herder.views import ConfigInfo, ConfigInfos, ConfigKeyInfo, JsonConfig, PluginInfo
 from isthmus.plugins import (
     CONNECTORS,
     PluginDescriptor,
@@ -21,6 +23,7 @@ from isthmus.plugins import (
     Wanted,
     wanted_by,
 )
+from isthmus.secrets import hide, hide_values
 
 #: Validation is the connector's own code and may ask its source or target; the REST API gives up
 #: on a request at this age, so a validation that takes longer has nobody left to tell.
@@ -115,8 +118,8 @@ class Validation:
         except RestError:
             raise
         except ConnectError as error:
-            raise BadRequestError(str(error)) from error
-        return msgspec.convert(answer, ConfigInfos)
+            raise BadRequestError(hide_values(str(error), config, resolved)) from error
+        return _as_written(msgspec.convert(answer, ConfigInfos), config, resolved)
 
     async def require_valid(self, config: JsonConfig) -> ConfigInfos:
         """Return the validated config.
@@ -133,6 +136,23 @@ class Validation:
             " error(s):\n" + "\n".join(messages) + "\nYou can also find the above list of errors at"
             " the endpoint `/connector-plugins/{connectorType}/config/validate`"
         )
+
+
+def _as_written(
+    infos: ConfigInfos, config: JsonConfig, resolved: Mapping[str, str | None]
+) -> ConfigInfos:
+    """Return an answer that shows variables where Java's shows what they stand for."""
+
+    def shown(info: ConfigInfo) -> ConfigInfo:
+        value, written = info.value, config.get(info.value.name)
+        if value.value is not None and written != resolved.get(value.name):
+            secret = info.definition is not None and info.definition.type == Type.PASSWORD
+            value = replace(value, value=Password.HIDDEN if secret else written)
+        errors = [hide_values(error, config, resolved) for error in value.errors]
+        recommended = [each and hide(each) for each in value.recommended_values]
+        return replace(info, value=replace(value, errors=errors, recommended_values=recommended))
+
+    return replace(infos, configs=[shown(info) for info in infos.configs])
 
 
 def _plugin_info(plugin: PluginDescriptor) -> PluginInfo:

@@ -3,7 +3,7 @@
 import logging
 import socket
 
-from isthmus import logs
+from isthmus import logs, secrets
 from isthmus.channel import (
     RunPluginJob,
     StartConnector,
@@ -29,6 +29,7 @@ def run_child(connection: socket.socket, plugins: Plugins) -> int:
     """Do the job that comes first over the channel, and return this process's exit code."""
     link = Link(connection)
     job = link.receive_job()
+    secrets.learn(job.secrets)
     for logger, level in job.log_levels.items():
         logs.set_level(logger, level)
     match job:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from isthmus import logs
+from isthmus import logs, secrets
 from isthmus.api.errors import (
     ConfigError,
     ConnectError,
@@ -142,8 +142,8 @@ class DeadLetterQueue:
             "stage": failure.stage.value,
             "class.name": failure.component,
             "exception.class.name": _class_name(error),
-            "exception.message": message,
-            "exception.stacktrace": "".join(traceback.format_exception(error)),
+            "exception.message": message and secrets.hide(message),
+            "exception.stacktrace": secrets.hide("".join(traceback.format_exception(error))),
         }
         return [
             (_HEADER + name, None if text is None else text.encode("utf-8", "replace"))

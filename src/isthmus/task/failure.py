@@ -4,6 +4,7 @@ import mmap
 import traceback
 from typing import Final
 
+from isthmus import secrets
 from isthmus.channel import Failure
 from isthmus.plugins import is_config_error
 
@@ -20,7 +21,7 @@ def trace_of_failure() -> str:
     go of here, so that the trace, the log line and the report to the worker find room.
     """
     _reserve.close()
-    return traceback.format_exc()
+    return secrets.hide(traceback.format_exc())
 
 
 def kind_of(error: BaseException) -> Failure:

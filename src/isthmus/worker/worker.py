@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from isthmus import logs
+from isthmus import logs, secrets
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.channel import (
     AnyMessage,
@@ -212,7 +212,12 @@ class Worker:
         if name in self._connectors:
             raise ConnectError(f"Connector with name {name} already exists")
         job = StartConnector(
-            name, dict(config), dict(self._config.originals), target_state, self._log_levels
+            name,
+            dict(config),
+            dict(self._config.originals),
+            target_state,
+            self._log_levels,
+            secrets.known_in([config, self._config.originals]),
         )
         self._connector_startups.attempt(name)
         connector = WorkerConnector(job, self._start_child, self)
@@ -269,6 +274,7 @@ class Worker:
             target_state=target_state,
             cluster_id=self._cluster_id,
             log_levels=self._log_levels,
+            secrets=secrets.known_in([task_config, connector_config, self._config.originals]),
         )
         self._task_startups.attempt(id)
         task = WorkerTask(id, self)
@@ -346,12 +352,20 @@ class Worker:
             dict(self._config.originals),
             self._log_levels,
             msgspec.json.encode(await self._environments.elsewhere(locations)),
+            secrets.known_in([arguments, self._config.originals]),
         )
         return await self._run_job(message, self._environments.server(locations), timeout)
 
     async def _describe(self, server: ForkServer) -> Sequence[PluginDescriptor]:
         worker_config = dict(self._config.originals)
-        message = RunPluginJob(1, "describe_plugins", b"{}", worker_config, self._log_levels)
+        message = RunPluginJob(
+            1,
+            "describe_plugins",
+            b"{}",
+            worker_config,
+            self._log_levels,
+            secrets=secrets.known_in(worker_config),
+        )
         described = await self._run_job(message, server, _DESCRIBE_TIMEOUT)
         return msgspec.convert(described, list[PluginDescriptor])
 

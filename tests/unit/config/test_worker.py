@@ -109,7 +109,8 @@ def test_durations_are_seconds_and_enumerations_lower_case() -> None:
         (
             {"connector.client.config.override.policy": "Some"},
             "Invalid value Some for configuration connector.client.config.override.policy: expected"
-            " one of All, None, Principal, Allowlist",
+            " one of All, None, Principal, Allowlist; a policy of one's own is not supported,"
+            " connector.client.config.override.allowlist takes any list of settings",
         ),
         (
             {"response.http.headers.config": "put X:1"},
@@ -142,6 +143,37 @@ def test_a_required_property_is_missed(key: str) -> None:
 def test_an_algorithm_nobody_knows_is_refused_with_those_that_are() -> None:
     with pytest.raises(ConfigError, match=r"HmacX.*supported algorithms are: \[HmacMD5, .*SHA256"):
         worker({"inter.worker.key.generation.algorithm": "HmacX"})
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "expected"),
+    [
+        ("offset.flush.interval.ms", "hunter2-secret", "Not a number of type LONG"),
+        ("rest.advertised.port", "-7", "Value must be at least 1"),
+        ("bootstrap.servers", "hunter2-secret", "expected host:port"),
+        ("rest.advertised.listener", "hunter2", 'Advertised listener must be either "http" or'),
+        ("listeners", "hunter2-secret", "Listener doesn't have the right format"),
+        ("connector.client.config.override.policy", "abc", "expected one of All"),
+        ("stall.timeout.ms", "s3cret", "Not a number"),
+    ],
+)
+def test_a_wrong_value_from_a_config_provider_is_told_by_its_variable(
+    tmp_path: Path, key: str, secret: str, expected: str
+) -> None:
+    file = tmp_path / "s.properties"
+    file.write_text(f"k={secret}\n")
+    props = {
+        "config.providers": "file",
+        "config.providers.file.class": "FileConfigProvider",
+        key: f"${{file:{file}:k}}",
+    }
+
+    with pytest.raises(ConfigError) as caught:
+        worker(props)
+
+    text = str(caught.value)
+    assert text.startswith(f"Invalid value ${{file:{file}:k}} for configuration {key}: {expected}")
+    assert secret not in text.replace(str(file), "")
 
 
 def test_variables_are_filled_in_but_in_plugin_path(monkeypatch: pytest.MonkeyPatch) -> None:
