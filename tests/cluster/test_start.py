@@ -102,6 +102,25 @@ def test_a_wrong_setting_ends_the_start_in_one_line_that_names_it(
     assert expected in one_error_line(log)
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("header_converter", "com.example.NoConverter"),
+        ("key_converter", "isthmus.converters.json:NoConverter"),
+        ("value_converter", "isthmus.connectors.file_sink:FileStreamSinkConnector"),
+    ],
+)
+def test_a_converter_that_is_not_there_ends_the_start(
+    cluster: Cluster, tmp_path: Path, key: str, name: str
+) -> None:
+    code, log = run_worker(tmp_path, good(cluster, **{key: name}))
+
+    assert code == 2
+    setting = key.replace("_", ".")
+    expected = f"Invalid value {name} for configuration {setting}: Class {name} could not be found."
+    assert expected in one_error_line(log)
+
+
 def test_a_broker_that_does_not_answer_is_named(cluster: Cluster, tmp_path: Path) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     properties = good(cluster, bootstrap_servers=nobody, request_timeout_ms="1000")

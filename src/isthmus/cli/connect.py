@@ -117,13 +117,15 @@ class Connect:
         """Open the ports, look for the Kafka cluster, and put all parts together.
 
         Raises:
-            ConnectError: A port is taken, or no broker answers.
+            ConnectError: A port is taken, no broker answers, or a converter is not there.
         """
         await self._rest.bind()
         cluster_id = await self._cluster_id()
         log.info("Kafka cluster ID: %s", cluster_id)
         self.services = self._build(cluster_id)
         self._is_built = True
+        await self._worker.start()
+        await self._worker.check_converters()
 
     async def start(self) -> None:
         """Start all parts; returns when the worker has read its topics and joins the group.
@@ -131,7 +133,6 @@ class Connect:
         Raises:
             ConnectError: An internal topic cannot be made, read or used.
         """
-        await self._worker.start()
         await self._rest.start(self.services)
         loop, worker_id = asyncio.get_running_loop(), self._config.worker_id(self._rest.bound)
         self._member = await asyncio.to_thread(

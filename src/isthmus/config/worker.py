@@ -286,6 +286,9 @@ class WorkerConfig:
             value = self.values[key]
             if isinstance(value, int) and value < least:
                 raise ConfigError.invalid(key, value, f"Value must be at least {least}")
+        for key in ("key.converter", "value.converter"):
+            if not self.values[key]:
+                raise ConfigError.invalid(key, "", "Class  could not be found.")
         if self.inter_worker_signature_algorithm not in self.inter_worker_verification_algorithms:
             raise ConfigError.invalid(
                 "inter.worker.signature.algorithm",

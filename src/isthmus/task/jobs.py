@@ -14,7 +14,14 @@ from isthmus.api.connector import AnyConnector, SinkConnector
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.channel import Reply, RunPluginJob
 from isthmus.config.infos import config_key_info
-from isthmus.plugins import CONNECTORS, PluginDescriptor, PluginKind, PluginNotFoundError, Plugins
+from isthmus.plugins import (
+    CONNECTORS,
+    PluginDescriptor,
+    PluginKind,
+    PluginNotFoundError,
+    Plugins,
+    wanted_by,
+)
 from isthmus.plugins.versions import VersionRange
 from isthmus.task.catalog import Catalog
 from isthmus.task.validation import framework_def, validate_config
@@ -92,6 +99,16 @@ def _connector_type(arguments: Arguments, _: Mapping[str, str], plugins: Plugins
         return "unknown"
 
 
+def _check_converters(_: Arguments, worker: Mapping[str, str], plugins: Plugins) -> object:
+    """Refuse a converter of the worker's own settings that there is not, or not in the version."""
+    for wanted in wanted_by({}, worker):
+        try:
+            plugins.find(wanted.kinds, wanted.name, wanted.version)
+        except ConnectError as error:
+            raise ConfigError.invalid(wanted.key, wanted.name, str(error)) from None
+    return None
+
+
 def _alter_offsets(arguments: Arguments, _: Mapping[str, str], plugins: Plugins) -> object:
     """`config`, `offsets` → whether the offsets in Kafka are all there is to change (KIP-875).
 
@@ -116,6 +133,7 @@ def _alter_offsets(arguments: Arguments, _: Mapping[str, str], plugins: Plugins)
 
 JOBS: Mapping[str, Job] = {
     "validate_config": _validate_config,
+    "check_converters": _check_converters,
     "describe_plugins": _describe_plugins,
     "plugin_config": _plugin_config,
     "connector_type": _connector_type,

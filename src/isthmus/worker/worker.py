@@ -122,6 +122,16 @@ class Worker:
         """Start the fork server, unless the caller has, and look for plugins on the path."""
         self._environments.start()
 
+    async def check_converters(self) -> None:
+        """Look for the converters that connectors have if they name none.
+
+        Raises:
+            ConfigError: One of them is not there.
+            ConnectError: A child that looks for them failed.
+        """
+        wanted = wanted_by({}, self._config.originals)
+        await self.run_job("check_converters", {}, _DESCRIBE_TIMEOUT, wanted)
+
     async def stop(self) -> None:
         """Stop everything that runs here in order, and all processes."""
         await asyncio.gather(
