@@ -4,6 +4,7 @@ It needs a KDC's programs, the package gssapi and a librdkafka with GSSAPI: docs
 how to get them.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ def test_every_path_to_kafka_goes_by_kerberos_and_outlives_the_tickets(
         copy = tmp_path / "copy.txt"
         expect("the whole copy", lambda: copy.read_text().endswith("a\nb\nc\n"), 60)
         assert "re-authentication failed" not in cluster.workers[0].log.read_text()
+        known = re.findall(r"authenticationID=([^;]+);", kerberos.kafka.server_log.read_text())
+        assert set(known) == {f"connect@{REALM}"}
         cluster.stop()
     finally:
         cluster.close()
