@@ -25,9 +25,9 @@ polyline.apache, polyline.isthmus { fill: none; stroke-width: 2 }
 _NAMES: Final = {APACHE: "Apache 4.3.1", ISTHMUS: "Isthmus"}
 
 _ROW: Final = 24
-_LABELS: Final = 370
+_LABELS: Final = 410
 _BARS: Final = 300
-_FIGURES: Final = 330
+_FIGURES: Final = 360
 _TOP: Final = 64
 
 
@@ -178,7 +178,7 @@ def _svg(width: float, height: float) -> ET.Element:
 
 def _text(svg: ET.Element, x: float, y: float, text: str, kind: str) -> None:
     # A worker's colour is that of lines too; letters would get fat with an edge.
-    edge = {"stroke": "none", "style": "stroke: none"} if kind in WORKERS else {}
+    edge = {"style": "stroke: none"} if kind in WORKERS else {}
     place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "class": kind, **edge}
     ET.SubElement(svg, "text", place).text = text
 

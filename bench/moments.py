@@ -31,6 +31,7 @@ _WARM_UP = 5.0
 _COUNTED = 15.0
 _TIME = re.compile(rb"time_ms=(\d+)")
 _TO_MOVE = 20
+_SETTLES = 3.0
 
 
 def measure(bench: Bench, worker: str, chosen: set[str]) -> None:
@@ -148,6 +149,9 @@ def _rebalance(bench: Bench, worker: str) -> float:
                 create(left.url, name, config)
             both = {left.worker_id, killed.worker_id}
             wait("all tasks", lambda: _places(left, size) == both, 120.0, 0.1)
+            # Balancing may take another round, in which no session would seem to have ended.
+            time.sleep(_SETTLES)
+            wait("the group to be stable", lambda: members() == 2, 60.0)
             killed.kill()
             wait("the session to end", lambda: members() < 2, 60.0, 0.005)
             began = time.monotonic()
