@@ -20,12 +20,13 @@ from typing import Any
 from unittest.mock import patch
 
 from bench import throughput
-from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING, with_registry
+from bench.cases import SINK, SINKS, SOURCE, SOURCES, STRING, SourceCase, with_registry
 from bench.ground import Bench, registry_for
 from isthmus.connectors.file_sink import FileStreamSinkTask
 from isthmus.connectors.file_source import FileStreamSourceTask
 from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.plugins import Plugins
+from isthmus.task.at_least_once import AtLeastOnce
 from isthmus.task.pipeline import Pipeline, Step
 from isthmus.task.record_producer import RecordProducer
 from isthmus.task.sink import SinkRunner
@@ -37,7 +38,7 @@ _SOURCE_STAGES: list[tuple[str, type, str]] = [
     ("poll", FileStreamSourceTask, "poll"),
     ("produce", RecordProducer, "send"),
     ("answers", RecordProducer, "poll"),
-    ("commit", SourceRunner, "_write_offsets"),
+    ("commit", AtLeastOnce, "_write_offsets"),
 ]
 _SINK_STAGES: list[tuple[str, type, str]] = [
     ("consume", SinkRunner, "_consume"),
@@ -94,18 +95,18 @@ def _step_name(step: Step) -> str:
     return step.stage.value.lower().replace("_", " ")
 
 
-def run_source(bench: Bench, changes: Mapping[str, str]) -> tuple[Clock, float]:
+def run_source(bench: Bench, case: SourceCase) -> tuple[Clock, float]:
     """Read the file into a new topic; return what took how long, and all of it, in seconds."""
     topic = f"stages-{uuid.uuid4().hex[:8]}"
     bench.topic(topic)
-    config = {"connector.class": SOURCE, "file": str(bench.lines()), "topic": topic}
-    config |= with_registry(changes, bench.registry_url)
+    config = {"connector.class": SOURCE, "file": str(bench.lines(case.size)), "topic": topic}
+    config |= with_registry(case.config, bench.registry_url)
     clock = Clock()
     with clocks(clock, _SOURCE_STAGES):
         task = _task(bench, topic, config, SourceRunner)
         with task:
             began = time.perf_counter()
-            size = bench.lines().stat().st_size
+            size = bench.lines(case.size).stat().st_size
             task.expect("the whole file", lambda: _position(task), size, timeout=300.0)
             return clock, time.perf_counter() - began
 
@@ -122,7 +123,7 @@ def run_sink(bench: Bench, name: str) -> tuple[Clock, float]:
     config = {"connector.class": SINK, "file": str(file), "topics": case.topic}
     config |= with_registry(case.config, bench.registry_url)
     clock = Clock()
-    size = case.size(bench.records)
+    size = case.size(throughput.count(bench, name))
     with clocks(clock, _SINK_STAGES), _task(bench, group, config, SinkRunner) as task:
         began = time.perf_counter()
         task.expect(
@@ -153,7 +154,6 @@ def main() -> int:
     parser.add_argument("--cases", default="", help="parts of the names of cases, by semicolon")
     options = parser.parse_args()
     parts = options.cases.split(";")
-    # Of each hundred bytes: the pipeline's cost is the same for larger ones and other codecs.
     chosen = [name for name in [*SOURCES, *SINKS] if any(part in name for part in parts)]
     with (
         tempfile.TemporaryDirectory(prefix="isthmus-stages-") as directory,
@@ -163,12 +163,8 @@ def main() -> int:
         bench = Bench(kafka.bootstrap_servers, Path(directory), options.records, registry)
         throughput.prepare(bench, set(chosen))
         for name in chosen:
-            run = (
-                run_source(bench, SOURCES[name].config)
-                if name in SOURCES
-                else run_sink(bench, name)
-            )
-            report(name, *run, records=options.records)
+            run = run_source(bench, SOURCES[name]) if name in SOURCES else run_sink(bench, name)
+            report(name, *run, records=throughput.count(bench, name))
     return 0
 
 

@@ -43,7 +43,7 @@ def prepare(bench: Bench, chosen: set[str]) -> None:
 
 def measure(bench: Bench, worker: str, chosen: set[str]) -> None:
     """Measure the chosen cases of one worker, once, and each one's limit after ours."""
-    sizes = {name: SINKS[name].size(_count(bench, name)) for name in chosen & SINKS.keys()}
+    sizes = {name: SINKS[name].size(count(bench, name)) for name in chosen & SINKS.keys()}
     with bench.attempt("moving data"), started(bench, worker) as (peer, _):
         ready(peer)
         for name in [case.name for case in CASES if case.name in chosen]:
@@ -56,7 +56,10 @@ def measure(bench: Bench, worker: str, chosen: set[str]) -> None:
                     bench.note(name, column, figure, _UNIT)
 
 
-def _count(bench: Bench, name: str) -> int:
+def count(bench: Bench, name: str) -> int:
+    """Return how many records a case moves."""
+    if name in SOURCES:
+        return fitting(bench.records, SOURCES[name].size)
     return fitting(bench.records, topics(bench.registry_url)[SINKS[name].topic].size)
 
 
