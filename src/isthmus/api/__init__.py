@@ -5,6 +5,7 @@ task.py              moving the data                              SourceTask, Si
 record.py            what is moved: records, and batches of them  SourceRecord, SinkRecord
 schema.py            what data is                                 Schema, struct_schema, STRING …
 struct.py            data with named members, checked             Struct, validate, with_default
+columnar.py          many structs or dicts, by columns         Structs, Maps
 logical.py           decimals, dates and times                    decimal_schema, DATE …
 projection.py        from one schema to another                   projection
 config_def.py        settings and their checks                    ConfigDef

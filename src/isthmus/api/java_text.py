@@ -10,12 +10,11 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from itertools import chain
-from operator import methodcaller
 from typing import Any, Final
 
+from isthmus.api.columnar import Column, Maps, Structs
 from isthmus.api.schema import Schema, Type
-from isthmus.api.struct import Struct, Structs
+from isthmus.api.struct import Struct
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = (
@@ -25,9 +24,6 @@ _MONTHS: Final = (
 _EPOCH: Final = date(1970, 1, 1)
 #: The types whose `str` is Java's text; bool, a subclass of int, is none.
 _PLAIN: Final = frozenset((str, int))
-_TEXT: Final = frozenset((str,))
-_MEMBERS: Final[Callable[[Any], Iterable[Any]]] = methodcaller("values")
-_MAP: Final = {dict}
 _FLOAT32: Final = struct.Struct(">f")
 
 #: What errors call Python's types, in the words of those who know Java's.
@@ -74,38 +70,38 @@ def java_text(value: Any, schema: Schema | None = None) -> str:
 def java_texts(values: Sequence[Any], schema: Schema | None = None) -> list[str]:
     """Return `java_text` of each value, all of one schema.
 
-    Maps that all have the same keys and a column of structs, with only strings and integers in
-    them, are laid out once and filled in C. Measured with four members: 0.8 µs a map, else 2.9 µs.
+    Maps that look alike and structs without nulls are laid out once and filled in C. Measured with
+    four members, strings and integers: 0.3 µs a map in columns, 0.7 µs a dict, else 2.9 µs.
     """
-    rows: Sequence[Iterable[Any]] = []
-    layout = None
+    maps = Maps.of(values) if schema is None or schema.type is Type.MAP else None
+    if maps is not None:
+        texts = [_column_text(c, schema and schema.value_schema) for c in maps.columns]
+        return _filled(f"{{{', '.join(map(_shown_member, maps.names))}}}", texts)
     structs = None if schema is None else Structs.of(schema, values)
-    if structs is not None:
-        rows, layout = structs.rows, _layout_of_structs(structs.schema)
-    elif set(map(type, values)) == _MAP:
-        rows, layout = list(map(_MEMBERS, values)), _layout_of_maps(values)
-    # The text of a string or an integer is that of `str`.
-    if layout is None or not _PLAIN.issuperset(map(type, chain.from_iterable(rows))):
+    if structs is None or not structs.schema.fields or not structs:
         return [java_text(value, schema) for value in values]
-    return [*map(layout.__mod__, map(tuple, rows))]
+    fields = structs.schema.fields
+    columns = structs.columns
+    if any(None in column for column in columns):  # what is null is left out
+        return [java_text(value, schema) for value in values]
+    texts = [_column_text(c, field.schema) for c, field in zip(columns, fields, strict=True)]
+    return _filled(f"Struct{{{','.join(_shown_member(f.name) for f in fields)}}}", texts)
 
 
-def _layout_of_maps(values: Sequence[dict[Any, Any]]) -> str | None:
-    """Return how all these maps are laid out, or None if they do not look alike."""
-    distinct: set[tuple[str, ...]] = set(map(tuple, values))
-    keys, *others = distinct
-    # A key of 1 is equal to one of True, and has another text.
-    if others or not _TEXT.issuperset(map(type, keys)):
-        return None
-    return f"{{{', '.join(map(_shown_member, keys))}}}"
-
-
-def _layout_of_structs(schema: Schema) -> str:
-    return f"Struct{{{','.join(_shown_member(field.name) for field in schema.fields)}}}"
+def _column_text(column: Column, schema: Schema | None) -> Column:
+    """Return what `%s` makes the text of each value of."""
+    # The text of a string or an integer is that of `str`.
+    if _PLAIN.issuperset(map(type, column)):
+        return column
+    return [java_text(value, schema) for value in column]
 
 
 def _shown_member(name: str) -> str:
     return name.replace("%", "%%") + "=%s"
+
+
+def _filled(layout: str, columns: Sequence[Column]) -> list[str]:
+    return list(map(layout.__mod__, zip(*columns, strict=True)))
 
 
 def java_double(value: float) -> str:

@@ -5,12 +5,11 @@ Errors name the place: `items[3].price` is the member `price` of the fourth item
 a secret. Java: Struct, ConnectSchema.validateValue.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import repeat
-from typing import Any, Final, overload
+from typing import Any, Final
 
 from isthmus.api.errors import DataError, SchemaBuilderError
 from isthmus.api.schema import (
@@ -140,58 +139,6 @@ class Struct:
         """Return Java's text of a struct: members that are null are left out."""
         members = zip(self.schema.fields, self.values, strict=True)
         return f"Struct{{{','.join(f'{f.name}={v}' for f, v in members if v is not None)}}}"
-
-
-class Structs(Sequence[Struct]):
-    """Structs of one schema as rows of members: a column of a batch.
-
-    A struct is made when one is asked for, over the row itself, so that what is set in it is in
-    the column too. What knows about `rows` needs none. It is equal to a list of equal structs.
-    """
-
-    __slots__ = ("rows", "schema")
-
-    def __init__(self, schema: Schema, rows: list[list[Any]]) -> None:
-        """Take rows of members, each in the schema's order, without a check; keep them."""
-        self.schema = schema
-        self.rows = rows
-
-    @classmethod
-    def of(cls, schema: Schema, values: Sequence[Any]) -> "Structs | None":
-        """Return the values as such a column, None if one of them is no struct of the schema."""
-        if isinstance(values, Structs):
-            return values if values.schema == schema else None
-        if all(
-            isinstance(value, Struct) and (value.schema is schema or value.schema == schema)
-            for value in values
-        ):
-            return cls(schema, [value.values for value in values])
-        return None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Struct: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Structs": ...
-    def __getitem__(self, index: int | slice) -> "Struct | Structs":
-        if isinstance(index, slice):
-            return Structs(self.schema, self.rows[index])
-        return Struct.from_values(self.schema, self.rows[index])
-
-    def __iter__(self) -> Iterator[Struct]:
-        return map(Struct.from_values, repeat(self.schema), self.rows)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Structs):
-            return self.schema == other.schema and self.rows == other.rows
-        return list(self) == other if isinstance(other, list) else NotImplemented
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]  # like a list's
-
-    def __repr__(self) -> str:
-        return repr(list(self))
 
 
 def validate(schema: Schema, value: Any, path: str = "") -> None:

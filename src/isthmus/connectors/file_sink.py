@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from isthmus import CONNECT_VERSION
+from isthmus.api.columnar import Columnar
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.connector import SinkConnector
 from isthmus.api.errors import ConnectError
@@ -110,12 +111,12 @@ def _lines(batch: SinkBatch) -> bytes:
     """Return the values of a batch as text, each with a line end."""
     if not batch.values:
         return b""
-    try:
-        text = "\n".join(batch.values)
-    except TypeError:  # some value is not a string
-        if bytes in set(map(type, batch.values)):
-            return b"".join(_line(value, batch.value_schema) for value in batch.values)
-        text = "\n".join(java_texts(batch.values, batch.value_schema))
+    is_columnar = isinstance(batch.values, Columnar)
+    kinds: set[type] = set() if is_columnar else set(map(type, batch.values))
+    if bytes in kinds:
+        return b"".join(_line(value, batch.value_schema) for value in batch.values)
+    are_text = kinds == {str}
+    text = "\n".join(batch.values if are_text else java_texts(batch.values, batch.value_schema))
     # Half of a surrogate pair is the only text without a UTF-8 form; Java writes `?` as well.
     return text.encode("utf-8", "replace") + b"\n"
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
+from isthmus.api.columnar import Maps, Structs
 from isthmus.api.config_def import (
     CaseInsensitiveValidString,
     ConfigDef,
@@ -28,11 +29,18 @@ from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.logical import LOGICAL_NAMES
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Structs
 from isthmus.converters import json_text
+from isthmus.converters.json_columns import write_members
 from isthmus.converters.json_read import DigitsNeeded, Reader, RowsReader, reader, rows_reader
 from isthmus.converters.json_schema import schema_from_json, schema_to_json
-from isthmus.converters.json_write import RowsWriter, Writer, WriterOptions, rows_writer, writer
+from isthmus.converters.json_text import Parsed
+from isthmus.converters.json_write import (
+    ColumnsWriter,
+    Writer,
+    WriterOptions,
+    columns_writer,
+    writer,
+)
 from isthmus.converters.options import converter_config, with_type
 
 _ENABLE: Final = "schemas.enable"
@@ -61,8 +69,8 @@ class _Form(NamedTuple):
     after: bytes
     is_string: bool
     #: For structs without objects or arrays in them: how many are written at once.
-    write_rows: RowsWriter | None
-    first_key: str
+    write_columns: ColumnsWriter | None
+    names: Sequence[str]
 
 
 class _Source(NamedTuple):
@@ -74,12 +82,15 @@ class _Source(NamedTuple):
     #: For structs without objects or arrays in them: how many are read at once.
     read_rows: RowsReader | None
 
-    def read_all(self, payloads: list[Any]) -> Sequence[Any]:
-        """Return the value of each parsed payload."""
+    def read_all(self, parsed: Parsed) -> Sequence[Any] | None:
+        """Return the value of each payload; None if they take a look one by one."""
+        payloads = parsed.items
         if self.is_string and set(map(type, payloads)) == _ONLY_STRINGS:
             return payloads
         rows = self.read_rows(payloads) if self.read_rows else None
-        return list(map(self.read, payloads)) if rows is None else rows
+        if rows is not None:
+            return rows
+        return list(map(self.read, payloads)) if json_text.is_plain(parsed.joined) else None
 
 
 class JsonConverter(Converter, HeaderConverter):
@@ -137,11 +148,11 @@ class JsonConverter(Converter, HeaderConverter):
             written = json_text.write_strings(list(values), before, after)
             if written is not None:
                 return cast("list[bytes | None]", written)
-        structs = Structs.of(schema, values) if form.write_rows else None
-        if form.write_rows is not None and structs is not None:
+        structs = Structs.of(schema, values) if form.write_columns and values else None
+        if form.write_columns is not None and structs is not None:
             try:
-                objects = form.write_rows(structs.rows)
-                written = json_text.write_objects(objects, form.first_key, before, after)
+                columns = form.write_columns(structs.columns)
+                written = write_members(form.names, columns, before, after)
                 return cast("list[bytes | None]", written)
             except ValueError:
                 pass  # half of a surrogate pair somewhere
@@ -149,13 +160,13 @@ class JsonConverter(Converter, HeaderConverter):
 
     def _make_form(self, schema: Schema | None) -> _Form:
         write = writer(schema, self._options)
-        rows = None if schema is None else rows_writer(schema, self._options)
-        first = schema.fields[0].name if schema is not None and schema.fields else ""
+        columns = None if schema is None else columns_writer(schema, self._options)
+        names = () if schema is None else tuple(field.name for field in schema.fields)
         if not self._schemas_enabled:
-            return _Form(b"", write, b"", _is_string(schema), rows, first)
+            return _Form(b"", write, b"", _is_string(schema), columns, names)
         described = None if schema is None else schema_to_json(schema, self._options)
         before = _SCHEMA + json_text.write(described) + _PAYLOAD
-        return _Form(before, write, b"}", _is_string(schema), rows, first)
+        return _Form(before, write, b"}", _is_string(schema), columns, names)
 
     def to_connect(self, topic: str, data: bytes | None) -> SchemaAndValue:
         if data is None:
@@ -190,9 +201,13 @@ class JsonConverter(Converter, HeaderConverter):
     def to_connect_batch(self, topic: str, data: Sequence[bytes | None]) -> Sequence[Run]:
         if not self._schemas_enabled:
             # Without a schema, an empty value and a null one are what the text `null` is.
-            values = json_text.read_all([item or b"null" for item in data])
-            if values is not None:
-                return [Run(None, values)]
+            parsed = json_text.parse_all([item or b"null" for item in data])
+            if parsed is not None:
+                maps = Maps.of(parsed.items)
+                if maps is not None and all(map(json_text.are_plain, maps.columns)):
+                    return [Run(None, maps)]
+                if json_text.is_plain(parsed.joined):
+                    return [Run(None, parsed.items)]
             return [Run(None, [self.to_connect(topic, item).value for item in data])]
         if None not in data:
             return self._read_runs(topic, cast("Sequence[bytes]", data))
@@ -211,17 +226,19 @@ class JsonConverter(Converter, HeaderConverter):
             try:
                 found = self._payloads(data)
                 if found is not None:
-                    source, payloads = found
-                    return [Run(source.schema, source.read_all(payloads))]
+                    source, parsed = found
+                    values = source.read_all(parsed)
+                    if values is not None:
+                        return [Run(source.schema, values)]
             except DigitsNeeded:
                 pass
         return super().to_connect_batch(topic, data)
 
-    def _payloads(self, data: Sequence[bytes]) -> tuple[_Source, list[Any]] | None:
+    def _payloads(self, data: Sequence[bytes]) -> tuple[_Source, Parsed] | None:
         """Return the parsed payloads and how to read them; None if messages begin differently."""
         if self._content is not None:
-            payloads = json_text.read_all(data)
-            return None if payloads is None else (self._content, payloads)
+            parsed = json_text.parse_all(data)
+            return None if parsed is None else (self._content, parsed)
         if not (self._prefix and data[0].startswith(self._prefix)):
             self._prefix = _prefix_of(data[0]) or b""
         prefix = self._prefix
@@ -229,10 +246,10 @@ class JsonConverter(Converter, HeaderConverter):
         if not begin_so or not all(map(bytes.endswith, data, repeat(b"}"))):
             return None
         # A copy of what is between is half the time of a search for the ends in one text.
-        payloads = json_text.read_all(list(map(itemgetter(slice(len(prefix), -1)), data)))
-        if payloads is None:
+        parsed = json_text.parse_all(list(map(itemgetter(slice(len(prefix), -1)), data)))
+        if parsed is None:
             return None
-        return self._source(orjson.loads(prefix[len(_SCHEMA) : -len(_PAYLOAD)])), payloads
+        return self._source(orjson.loads(prefix[len(_SCHEMA) : -len(_PAYLOAD)])), parsed
 
     def _source(self, described: Any) -> _Source:
         try:

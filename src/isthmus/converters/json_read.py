@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
+from isthmus.api.columnar import Maps, Structs
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import to_float32
 from isthmus.api.logical import (
@@ -29,7 +30,7 @@ from isthmus.api.logical import (
     timestamp_from_ms,
 )
 from isthmus.api.schema import Field, Schema, Type
-from isthmus.api.struct import Struct, Structs
+from isthmus.api.struct import Struct
 from isthmus.converters.json_text import wrapped
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -259,20 +260,17 @@ def rows_reader(schema: Schema | None, *, replace_null: bool) -> RowsReader | No
     fields = schema.fields
     if any(f.schema.name in LOGICAL_NAMES or f.schema.type not in _PLAIN for f in fields):
         return None
-    names = {tuple(f.name for f in fields)}
-    columns = [_column_check(f.schema, replace_null=replace_null) for f in fields]
+    names = tuple(f.name for f in fields)
+    checks = [_column_check(f.schema, replace_null=replace_null) for f in fields]
 
     def read(payloads: Sequence[Any]) -> Structs | None:
-        if set(map(type, payloads)) != _ONLY_OBJECTS:
+        maps = Maps.of(payloads)
+        if maps is None or maps.names != names:
             return None
-        keys: set[tuple[str, ...]] = set(map(tuple, payloads))
-        if keys != names:
+        found = maps.columns
+        if not all(is_done(column) for is_done, column in zip(checks, found, strict=True)):
             return None
-        rows = [list(payload.values()) for payload in payloads]
-        found = zip(*rows, strict=True)
-        if not all(is_done(column) for is_done, column in zip(columns, found, strict=True)):
-            return None
-        return Structs(schema, rows)
+        return Structs(schema, found)
 
     return read
 
@@ -298,7 +296,6 @@ def _column_check(schema: Schema, *, replace_null: bool) -> Callable[[Sequence[A
     return is_done
 
 
-_ONLY_OBJECTS: Final = {dict}
 #: The types whose values JSON has as they are.
 _PLAIN: Final[Mapping[Type, type]] = {
     **dict.fromkeys(_BITS, int),

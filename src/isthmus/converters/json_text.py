@@ -1,10 +1,10 @@
 """JSON as Java's Jackson reads and writes it, at orjson's speed where both agree.
 
-Reading: `read_all` parses many texts in one call and says when it is not sure that Jackson would
-read the same; `read` reads one text, and by Jackson's rules where orjson refuses it or would
-differ: leading zeros count nothing, what follows the first value is ignored, empty text is null,
-UTF-16 and UTF-32 are recognized, halves of surrogate pairs are kept, and an integer beyond 64 bits
-loses its upper bits.
+Reading: `parse_all` parses many texts in one call of orjson; whether Jackson would read the same is
+then to be found out, by `are_plain` from the values or by `is_plain` from the text. `read` reads
+one text, and by Jackson's rules where orjson refuses it or would differ: leading zeros count
+nothing, what follows the first value is ignored, empty text is null, UTF-16 and UTF-32 are
+recognized, halves of surrogate pairs are kept, and an integer beyond 64 bits loses its upper bits.
 
 Writing: `write` writes what orjson knows and `Literal`s; characters are escaped as Jackson escapes
 them. How numbers are laid out is up to the caller.
@@ -16,14 +16,18 @@ import secrets
 import struct
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-#: Stands between the texts that `read_all` joins. Nobody who writes the texts can know it. It has
+#: Stands between the texts that `parse_all` joins. Nobody who writes the texts can know it. It has
 #: fewer digits than `is_plain` minds.
 _SEPARATOR: Final = secrets.randbits(50)
 _SEPARATOR_TEXT: Final = b",%d," % _SEPARATOR
+
+#: The types of values that orjson reads as Jackson does, but for the integer at hand.
+_NEVER_READ_OTHERWISE: Final = frozenset({str, int, bool, type(None)})
+_BEYOND_64_BITS: Final = 1 << 63
 
 #: Makes digits 0, exponents a point, and all else but the minus sign a blank.
 _AS = {**dict.fromkeys(b"0123456789", ord("0")), **dict.fromkeys(b".eE", ord(".")), 45: 45}
@@ -43,8 +47,8 @@ _BLANKS: Final = " \t\r\n"
 _ESCAPE: Final = re.compile(rb"\\(?:u00([01][0-9a-f])|.)", re.DOTALL)
 #: Characters of four bytes, and halves of surrogate pairs.
 _BEYOND_BMP: Final = re.compile(rb"[\xf0-\xf4][\x80-\xbf]{3}|\xed[\xa0-\xbf][\x80-\xbf]")
-_BACKSLASH: Final = ord("\\")
-_CONTROL: Final = re.compile(rb"\\u00")
+BACKSLASH: Final = ord("\\")
+CONTROL: Final = re.compile(rb"\\u00")
 
 
 class Literal:
@@ -79,8 +83,22 @@ def read_exactly(data: bytes) -> Any:
     return _parse(data, _EXACT)
 
 
+class Parsed(NamedTuple):
+    """What many texts hold."""
+
+    items: list[Any]
+    #: All of them in one text, for `is_plain`.
+    joined: bytes
+
+
 def read_all(texts: Sequence[bytes]) -> list[Any] | None:
-    """Return what `read` returns for each; None if that takes a look at them one by one.
+    """Return what `read` returns for each; None if that takes a look at them one by one."""
+    parsed = parse_all(texts)
+    return parsed.items if parsed is not None and is_plain(parsed.joined) else None
+
+
+def parse_all(texts: Sequence[bytes]) -> Parsed | None:
+    """Return what orjson reads; None if one of the texts is not JSON.
 
     All are parsed as the items of one array, with the separator between each two. The separator
     cannot be a part of a text. So if it makes up every second item, each text is one item, whole
@@ -94,7 +112,19 @@ def read_all(texts: Sequence[bytes]) -> list[Any] | None:
     separators = items[1::2]
     if len(items) != 2 * len(texts) - 1 or separators.count(_SEPARATOR) != len(texts) - 1:
         return None
-    return items[::2] if is_plain(joined) else None
+    return Parsed(items[::2], joined)
+
+
+def are_plain(column: Sequence[Any]) -> bool:
+    """Return whether orjson has read these as Jackson does, as far as the values tell."""
+    kinds = set(map(type, column))
+    if not kinds <= _NEVER_READ_OTHERWISE:
+        return False
+    if int not in kinds:
+        return True
+    numbers = column if len(kinds) == 1 else [n for n in column if type(n) is int]
+    # What is smaller, or has yet a bit more, becomes a float.
+    return max(numbers) < _BEYOND_64_BITS
 
 
 def is_plain(data: bytes) -> bool:
@@ -133,11 +163,11 @@ def write(value: Any) -> bytes:
         ValueError: A value is of another type, or an integer too large.
     """
     try:
-        text = orjson.dumps(value, default=_fragment)
+        text = orjson.dumps(value, default=fragment)
     except orjson.JSONEncodeError:
         return _write_slowly(value)
-    if (_BACKSLASH in text and _CONTROL.search(text)) or not _is_within_bmp(text):
-        return _escaped(text)
+    if (BACKSLASH in text and CONTROL.search(text)) or not is_within_bmp(text):
+        return escaped(text)
     # A copy: orjson cuts its text out of a block of 1 kB, and keeping many of these scatters the
     # memory so that the next ones take nine times as long (0.3 and 2.7 µs).
     return b"%b" % text
@@ -153,38 +183,14 @@ def write_strings(values: Sequence[str], before: bytes, after: bytes) -> list[by
         text = orjson.dumps(values)
     except orjson.JSONEncodeError:
         return None
-    if _BACKSLASH in text or "," in values or not _is_within_bmp(text):
+    if BACKSLASH in text or "," in values or not is_within_bmp(text):
         return None
     # No JSON has a raw line end in it.
     cut = text[1:-1].replace(b'","', b'"%b\n%b"' % (after, before))
     return (before + cut + after).split(b"\n")
 
 
-def write_objects(
-    objects: Sequence[Mapping[str, Any]], first: str, before: bytes, after: bytes
-) -> list[bytes]:
-    """Return each object as JSON between two other texts.
-
-    All begin with the key `first`, and none has an object or array in it. They are written in one
-    call and cut where `},{"first":` stands: behind a `},{` within a string no quote can follow but
-    the string's own end, which no key follows.
-
-    Raises:
-        ValueError: A value is of a type that has no JSON, or half of a surrogate pair.
-    """
-    try:
-        text = orjson.dumps(objects, default=_fragment)
-    except orjson.JSONEncodeError as error:
-        raise ValueError(str(error)) from None
-    if (_BACKSLASH in text and _CONTROL.search(text)) or not _is_within_bmp(text):
-        text = _escaped(text)
-    key = orjson.dumps(first)
-    # No JSON has a raw line end in it.
-    cut = text[1:-1].replace(b"},{%b:" % key, b"}%b\n%b{%b:" % (after, before, key))
-    return (before + cut + after).split(b"\n")
-
-
-def _is_within_bmp(text: bytes) -> bool:
+def is_within_bmp(text: bytes) -> bool:
     """Return whether there is none of the bytes that begin a character beyond."""
     return text.isascii() or not (
         # Byte by byte as integers: five times as fast as the search for a pattern.
@@ -192,7 +198,8 @@ def _is_within_bmp(text: bytes) -> bool:
     )
 
 
-def _escaped(text: bytes) -> bytes:
+def escaped(text: bytes) -> bytes:
+    """Return the JSON with characters escaped as Jackson does, given as orjson wrote it."""
     text = _ESCAPE.sub(lambda match: b"\\u00" + match[1].upper() if match[1] else match[0], text)
     return _BEYOND_BMP.sub(_utf16_escapes, text)
 
@@ -202,7 +209,8 @@ def _utf16_escapes(match: re.Match[bytes]) -> bytes:
     return b"".join(b"\\u%04X" % unit for (unit,) in struct.iter_unpack(">H", units))
 
 
-def _fragment(value: Any) -> orjson.Fragment:
+def fragment(value: Any) -> orjson.Fragment:
+    """Return what orjson writes in the place of a literal, which it does not know."""
     if isinstance(value, Literal):
         return orjson.Fragment(value.text)
     raise TypeError
@@ -221,7 +229,7 @@ def _write_slowly(value: Any) -> bytes:
         return b"[%b]" % b",".join(map(_write_slowly, cast("list[Any]", value)))
     if isinstance(value, str):
         text = json.dumps(value, ensure_ascii=False)
-        return _escaped(text.encode("utf-8", "surrogatepass"))
+        return escaped(text.encode("utf-8", "surrogatepass"))
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError as error:

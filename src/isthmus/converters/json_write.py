@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
+from isthmus.api.columnar import Column
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class, java_double, java_float
 from isthmus.api.logical import (
@@ -29,8 +30,8 @@ from isthmus.api.struct import Struct
 from isthmus.converters.json_text import Literal
 
 Writer: TypeAlias = Callable[[Any], Any]
-#: Rows of members → JSON objects.
-RowsWriter: TypeAlias = Callable[[Sequence[Sequence[Any]]], list[dict[str, Any]]]
+#: Columns of members → the same as JSON.
+ColumnsWriter: TypeAlias = Callable[[Sequence[Column]], list[Column]]
 
 _BITS: Final = {Type.INT8: 8, Type.INT16: 16, Type.INT32: 32, Type.INT64: 64}
 #: Types of which orjson's text is Jackson's text.
@@ -272,8 +273,8 @@ def _struct_writer(schema: Schema, options: WriterOptions) -> Writer:
     return write
 
 
-def rows_writer(schema: Schema, options: WriterOptions) -> RowsWriter | None:
-    """Return the function that turns many structs into JSON objects, column by column.
+def columns_writer(schema: Schema, options: WriterOptions) -> ColumnsWriter | None:
+    """Return the function that turns the members of many structs into those of JSON objects.
 
     None for a schema with members that are objects or arrays, and for what is no struct. A column
     of values that are their own JSON is looked at once, and not value by value.
@@ -284,18 +285,11 @@ def rows_writer(schema: Schema, options: WriterOptions) -> RowsWriter | None:
         return None
     if not all(field.schema.type.is_primitive for field in schema.fields):
         return None
-    names = [field.name for field in schema.fields]
-    columns = [_column_writer(field.schema, options) for field in schema.fields]
-
-    def write(rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-        found = zip(*rows, strict=True)
-        written = [column(entries) for column, entries in zip(columns, found, strict=True)]
-        return [dict(zip(names, row, strict=True)) for row in zip(*written, strict=True)]
-
-    return write
+    writers = [_column_writer(field.schema, options) for field in schema.fields]
+    return lambda columns: [write(c) for write, c in zip(writers, columns, strict=True)]
 
 
-def _column_writer(schema: Schema, options: WriterOptions) -> Callable[[Sequence[Any]], Any]:
+def _column_writer(schema: Schema, options: WriterOptions) -> Callable[[Column], Column]:
     write = writer(schema, options)
     plain = _PLAIN_CLASSES.get(schema.type)
     if plain is None or schema.name in LOGICAL_NAMES:
@@ -305,7 +299,7 @@ def _column_writer(schema: Schema, options: WriterOptions) -> Callable[[Sequence
         as_they_are.add(frozenset({plain, type(None)}))
     bits = _BITS.get(schema.type)
 
-    def write_column(column: Sequence[Any]) -> Sequence[Any]:
+    def write_column(column: Column) -> Column:
         kinds = frozenset(map(type, column))
         if kinds in as_they_are and (bits is None or _fits(column, bits)):
             return column
@@ -323,7 +317,7 @@ def _fits(column: Sequence[int | None], bits: int) -> bool:
 
 
 #: What follows a string in an object. A first key that begins so could be taken for it, behind a
-#: string that ends in `},{`: see json_text.write_objects.
+#: string that ends in `},{`: see json_columns.
 _AFTER_STRINGS: Final = (",", "}")
 _PLAIN_CLASSES: Final[Mapping[Type, type]] = {
     **dict.fromkeys(_BITS, int),

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, cast
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, LambdaValidator, Type
 from isthmus.api.errors import ConfigError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Structs
 from isthmus.transforms.casts import OUTPUTS, Caster, names
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
@@ -18,8 +18,11 @@ from isthmus.transforms.columns import (
     ColumnTransformation,
     Side,
     define_replace_null,
+    maps_alike,
+    member,
     once_per_schema,
     require_maps,
+    with_member,
 )
 from isthmus.transforms.replace_field import PAIRS, split_pair
 from isthmus.transforms.structs import (
@@ -125,6 +128,12 @@ class Cast(ColumnTransformation):
         return self._structs(schema, column)
 
     def _maps(self, column: Column) -> Column:
+        maps = maps_alike(column)
+        if maps is not None:
+            for name, caster in self._casters.items():
+                assert name is not None, "a whole value is cast elsewhere"
+                maps = with_member(maps, name, caster.column(member(maps, name)))
+            return maps
         made = list(map(dict[Any, Any], require_maps(column, _PURPOSE)))
         for name, caster in self._casters.items():
             cast_values = caster.column([value.get(name) for value in made])
@@ -134,13 +143,11 @@ class Cast(ColumnTransformation):
 
     def _structs(self, schema: Schema, column: Column) -> Change:
         plan = self._plan(schema)
-        rows = plan.reader.rows(require_structs(column, schema, _PURPOSE))
+        columns = plan.reader.columns(require_structs(column, schema, _PURPOSE))
         for place, caster in plan.casts:
-            for row in rows:
-                value = row[place]
-                row[place] = caster[type(value)](value)
-        plan.required.check(rows)
-        return plan.schema, Structs(plan.schema, rows)
+            columns[place] = caster.column(columns[place])
+        plan.required.check(columns)
+        return plan.schema, Structs.of_length(plan.schema, columns, len(column))
 
     def _whole_plan_for(self, schema: Schema) -> _WholePlan:
         target = self._targets[_WHOLE]
@@ -163,7 +170,7 @@ class Cast(ColumnTransformation):
         struct = replace(struct_of(fields, schema), optional=schema.optional)
         return _Plan(
             struct,
-            MemberReader(schema, schema.fields, use_defaults=self._use_defaults),
+            MemberReader(schema.fields, use_defaults=self._use_defaults),
             RequiredMembers(struct.fields),
             casts,
         )

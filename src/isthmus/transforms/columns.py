@@ -11,12 +11,12 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
+from isthmus.api.columnar import Columnar, Maps
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class
 from isthmus.api.record import RecordBatch, SinkBatch, SourceBatch, SourceRecord
 from isthmus.api.schema import Schema
-from isthmus.api.struct import Structs
 from isthmus.api.transformation import AnyRecord, Transformation
 
 Side: TypeAlias = Literal["Key", "Value"]
@@ -125,7 +125,7 @@ class ColumnTransformation(SideTransformation):
 
 def has_null(column: Column) -> bool:
     """Return whether a key or value of the column is null."""
-    return not isinstance(column, Structs) and NoneType in set(map(type, column))
+    return not isinstance(column, Columnar) and NoneType in set(map(type, column))
 
 
 def without_nulls(column: Column) -> Column:
@@ -141,9 +141,26 @@ def with_nulls(made: Column, column: Column) -> Column:
     return [None if value is None else next(rest) for value in column]
 
 
+def maps_alike(column: Column) -> Maps | None:
+    """Return the maps if the converter or a transformation made them as columns."""
+    return column if isinstance(column, Maps) and column.are_untouched else None
+
+
+def member(maps: Maps, name: str) -> Column:
+    """Return the column of a member, null where there is none."""
+    return maps.columns[maps.names.index(name)] if name in maps.names else [None] * len(maps)
+
+
+def with_member(maps: Maps, name: str, column: Column) -> Maps:
+    """Return the maps with a member set."""
+    members = dict(zip(maps.names, maps.columns, strict=True))
+    members[name] = column
+    return Maps(tuple(members), tuple(members.values()))
+
+
 def require_maps(column: Column, purpose: str) -> Sequence[dict[Any, Any]]:
     """Return the values, all of which must be maps. Java: Requirements.requireMap."""
-    if set(map(type, column)) != {dict}:
+    if maps_alike(column) is None and set(map(type, column)) != {dict}:
         for value in column:
             require_map(value, purpose)
     return column

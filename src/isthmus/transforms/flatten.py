@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Field, Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Struct, Structs
+from isthmus.api.struct import Struct
 from isthmus.transforms.casts import type_of
 from isthmus.transforms.columns import (
     Change,
@@ -22,7 +23,6 @@ from isthmus.transforms.columns import (
 )
 from isthmus.transforms.structs import (
     RequiredMembers,
-    Row,
     require_structs,
     struct_of,
 )
@@ -46,7 +46,7 @@ class _Level:
         ]
         return cls(members, sum(1 if below is None else below.width for *_, below in members))
 
-    def append(self, struct: Struct | None, row: Row) -> None:
+    def append(self, struct: Struct | None, row: list[Any]) -> None:
         """Append all members of a struct, and of those in it, to a row."""
         if struct is None:
             row += [None] * self.width
@@ -94,13 +94,14 @@ class Flatten(ColumnTransformation):
             ]
         structs = require_structs(column, schema, _PURPOSE)
         plan = self._plan(schema)
-        rows: list[Row] = []
+        made: list[Struct] = []
         for struct in structs:
-            row: Row = []
+            row: list[Any] = []
             plan.level.append(struct, row)
-            rows.append(row)
-        plan.required.check(rows)
-        return plan.schema, Structs(plan.schema, rows)
+            made.append(Struct.from_values(plan.schema, row))
+        flat = Structs(plan.schema, None, made)
+        plan.required.check(flat.columns)
+        return plan.schema, flat
 
     def _flat_map(self, prefix: str, value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
         for key, member in value.items():

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, LambdaValidator, Type, ValidString
 from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.java_text import schema_text
 from isthmus.api.record import Header, Headers, RecordBatch
 from isthmus.api.schema import Field, Schema
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Column,
@@ -129,23 +129,25 @@ class HeaderFrom(SideTransformation):
         names, schemas = self._headers, plan.headers
         left: Column = structs
         if self._moves:
-            rows = plan.left.rows(structs)
-            plan.required.check(rows)
-            schema, left = plan.schema, Structs(plan.schema, rows)
-        taken = plan.taken.rows(structs)
-        for members in taken:
+            columns = plan.left.columns(structs)
+            plan.required.check(columns)
+            schema = plan.schema
+            left = Structs.of_length(schema, columns, len(structs))
+        added: list[Headers] = []
+        for members in zip(*plan.taken.columns(structs), strict=True):
             _check_headers(members, schemas)
-        return schema, left, [tuple(map(Header, names, members, schemas)) for members in taken]
+            added.append(tuple(map(Header, names, members, schemas)))
+        return schema, left, added
 
     def _plan_for(self, schema: Schema) -> _Plan:
         taken = [_field(schema, name) for name in self._fields]
         left = [field for field in schema.fields if field not in taken]
         return _Plan(
             struct_of([(field.name, field.schema) for field in left], schema),
-            MemberReader(schema, left, use_defaults=self._use_defaults),
+            MemberReader(left, use_defaults=self._use_defaults),
             RequiredMembers(left),
             [field.schema for field in taken],
-            MemberReader(schema, taken, use_defaults=self._use_defaults),
+            MemberReader(taken, use_defaults=self._use_defaults),
         )
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from isthmus.api.columnar import Maps, Structs
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import Change, Column, ColumnTransformation, Side, once_per_schema
 from isthmus.transforms.structs import RequiredMembers, struct_of
 
@@ -39,12 +39,10 @@ class HoistField(ColumnTransformation):
 
     def change(self, schema: Schema | None, column: Column, batch: RecordBatch) -> Change:
         if schema is None:
-            field = self._field
-            return None, [{field: value} for value in column]
+            return None, Maps((self._field,), (column,))
         plan = self._plan(schema)
-        rows = [[value] for value in column]
-        plan.required.check(rows)
-        return plan.schema, Structs(plan.schema, rows)
+        plan.required.check((column,))
+        return plan.schema, Structs(plan.schema, (column,))
 
     def _plan_for(self, schema: Schema) -> _Plan:
         made = struct_of([(self._field, schema)])

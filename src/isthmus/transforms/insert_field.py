@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.logical import TIMESTAMP, timestamp_from_ms
 from isthmus.api.record import RecordBatch, SinkBatch
 from isthmus.api.schema import INT32, INT64, STRING, Schema
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -18,8 +18,11 @@ from isthmus.transforms.columns import (
     ColumnTransformation,
     Side,
     define_replace_null,
+    has_null,
+    maps_alike,
     once_per_schema,
     require_maps,
+    with_member,
 )
 from isthmus.transforms.structs import (
     MemberReader,
@@ -119,6 +122,13 @@ class InsertField(ColumnTransformation):
     def change(self, schema: Schema | None, column: Column, batch: RecordBatch) -> Change:
         if schema is not None:
             return self._into_structs(schema, column, batch)
+        maps = maps_alike(column)
+        if maps is not None:
+            inserted = [self._items(insertion, batch) for insertion in self._insertions]
+            if not any(map(has_null, inserted)):
+                for insertion, items in zip(self._insertions, inserted, strict=True):
+                    maps = with_member(maps, insertion.name, items)
+                return None, maps
         made = list(map(dict[Any, Any], require_maps(column, _PURPOSE)))
         for insertion in self._insertions:
             name = insertion.name
@@ -130,22 +140,20 @@ class InsertField(ColumnTransformation):
     def _into_structs(self, schema: Schema, column: Column, batch: RecordBatch) -> Change:
         structs = require_structs(column, schema, _PURPOSE)
         plan = self._plan(schema)
-        rows = plan.reader.rows(structs)
-        plan.required.check(rows)
-        inserted = [self._items(insertion, batch) for insertion in self._insertions]
-        for place, insertion in enumerate(self._insertions):
-            if insertion.option == "timestamp.field":
-                inserted[place] = list(map(_timestamp, inserted[place]))
-        for row, items in zip(rows, zip(*inserted, strict=True), strict=True):
-            row += items
-        return plan.schema, Structs(plan.schema, rows)
+        columns = plan.reader.columns(structs)
+        plan.required.check(columns)
+        for insertion in self._insertions:
+            items = self._items(insertion, batch)
+            is_timestamp = insertion.option == "timestamp.field"
+            columns.append(list(map(_timestamp, items)) if is_timestamp else items)
+        return plan.schema, Structs(plan.schema, columns)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         fields = [(field.name, field.schema) for field in schema.fields]
         inserted = [(insertion.name, insertion.schema) for insertion in self._insertions]
         return _Plan(
             struct_of([*fields, *inserted], schema),
-            MemberReader(schema, schema.fields, use_defaults=self._use_defaults),
+            MemberReader(schema.fields, use_defaults=self._use_defaults),
             RequiredMembers(schema.fields),
         )
 

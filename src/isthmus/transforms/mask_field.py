@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, NonEmptyString, Type, ValidList
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class, to_float32
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Structs
 from isthmus.transforms.casts import INTEGER_BITS, wrapped
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
@@ -98,16 +98,15 @@ class MaskField(ColumnTransformation):
             return None, made
         structs = require_structs(column, schema, _PURPOSE)
         plan = self._plan(schema)
-        rows = plan.reader.rows(structs)
+        columns = plan.reader.columns(structs)
         for place, mask in plan.masks:
-            for row in rows:
-                row[place] = mask(row[place])
-        plan.required.check(rows)
-        return schema, Structs(schema, rows)
+            columns[place] = list(map(mask, columns[place]))
+        plan.required.check(columns)
+        return schema, Structs.of_length(schema, columns, len(structs))
 
     def _plan_for(self, schema: Schema) -> _Plan:
         return _Plan(
-            MemberReader(schema, schema.fields, use_defaults=self._use_defaults),
+            MemberReader(schema.fields, use_defaults=self._use_defaults),
             RequiredMembers(schema.fields),
             [(f.index, self._mask(f.schema)) for f in schema.fields if f.name in self._fields],
         )

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
+from isthmus.api.columnar import Maps, Structs
 from isthmus.api.config_def import ConfigDef, Importance, LambdaValidator, Type, ValidList
 from isthmus.api.errors import ConfigError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -15,6 +15,7 @@ from isthmus.transforms.columns import (
     ColumnTransformation,
     Side,
     define_replace_null,
+    maps_alike,
     once_per_schema,
     require_maps,
 )
@@ -111,19 +112,34 @@ class ReplaceField(ColumnTransformation):
 
     def change(self, schema: Schema | None, column: Column, batch: RecordBatch) -> Change:
         if schema is None:
-            return None, self._change_maps(require_maps(column, _PURPOSE))
+            maps = maps_alike(column)
+            made = None if maps is None else self._columns_left(maps)
+            return None, made or self._change_maps(require_maps(column, _PURPOSE))
         structs = require_structs(column, schema, _PURPOSE)
         plan = self._plan(schema)
-        rows = plan.reader.rows(structs)
-        plan.required.check(rows)
-        return plan.schema, Structs(plan.schema, rows)
+        columns = plan.reader.columns(structs)
+        plan.required.check(columns)
+        return plan.schema, Structs.of_length(plan.schema, columns, len(structs))
+
+    def _columns_left(self, maps: Maps) -> Maps | None:
+        """Return the maps changed as a whole; None where all goes or two get the same name."""
+        new_name = self._new_names.get
+        left = [
+            (new_name(name, name), column)
+            for name, column in zip(maps.names, maps.columns, strict=True)
+            if self._keeps(name)
+        ]
+        names = [name for name, _ in left]
+        if not names or len(set(names)) < len(names):
+            return None
+        return Maps(names, [column for _, column in left])
 
     def _plan_for(self, schema: Schema) -> _Plan:
         new_name = self._new_names.get
         fields = [field for field in schema.fields if self._keeps(field.name)]
         return _Plan(
             struct_of(((new_name(f.name, f.name), f.schema) for f in fields), schema),
-            MemberReader(schema, fields, use_defaults=self._use_defaults),
+            MemberReader(fields, use_defaults=self._use_defaults),
             RequiredMembers(fields),
         )
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.errors import ConfigError, DataError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -80,13 +80,15 @@ class SetSchemaMetadata(ColumnTransformation):
         plan = self._plan(schema)
         if schema.type is not SchemaType.STRUCT:
             return plan.schema, column
-        rows = plan.reader.rows(require_structs(without_nulls(column), schema, _PURPOSE))
-        plan.required.check(rows)
-        return plan.schema, with_nulls(Structs(plan.schema, rows), column)
+        structs = require_structs(without_nulls(column), schema, _PURPOSE)
+        columns = plan.reader.columns(structs)
+        plan.required.check(columns)
+        made = Structs.of_length(plan.schema, columns, len(structs))
+        return plan.schema, with_nulls(made, column)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         return _Plan(
             replace(schema, **self._changes),
-            MemberReader(schema, schema.fields, use_defaults=self._use_defaults),
+            MemberReader(schema.fields, use_defaults=self._use_defaults),
             RequiredMembers(schema.fields),
         )

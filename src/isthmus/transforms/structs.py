@@ -1,19 +1,13 @@
-"""Structs of one schema as rows of members, which is how transformations read and write them."""
+"""Structs of one schema as columns of members, which is how transformations read and write them."""
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter, itemgetter
-from types import NoneType
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from isthmus.api.columnar import Structs
 from isthmus.api.errors import DataError, SchemaBuilderError
 from isthmus.api.schema import Field, Schema, Type
-from isthmus.api.struct import Struct, Structs
-from isthmus.transforms.columns import Column, found_class
-
-Row: TypeAlias = list[Any]
-
-_MEMBERS: Final = attrgetter("values")
-_SCHEMA: Final = attrgetter("schema")
+from isthmus.api.struct import Struct
+from isthmus.transforms.columns import Column, found_class, has_null
 
 
 def require_structs(column: Column, schema: Schema, purpose: str) -> Structs:
@@ -65,59 +59,45 @@ def struct_of(fields: Iterable[tuple[str, Schema]], like: Schema | None = None) 
 
 
 class MemberReader:
-    """Reads some members of structs of one schema into new rows, in the order of `fields`.
+    """Reads some members of structs, a column each, in the order of `fields`.
 
     As with Java's `Struct.get`, a member that is null is read as its default if there is one and
     `use_defaults` says so.
     """
 
-    def __init__(self, schema: Schema, fields: Sequence[Field], *, use_defaults: bool) -> None:
-        self._fields = fields
-        self._read = _row_reader(schema, fields)
-        self._defaults = [
-            (place, field.schema.default)
-            for place, field in enumerate(fields)
-            if use_defaults and field.schema.default is not None
+    def __init__(self, fields: Sequence[Field], *, use_defaults: bool) -> None:
+        self._read = [
+            (field.index, field.schema.default if use_defaults else None) for field in fields
         ]
 
-    def rows(self, structs: Structs) -> list[Row]:
-        """Return a row of members for each struct."""
-        rows = self._read(structs)
-        for place, default in self._defaults:
-            for row in rows:
-                if row[place] is None:
-                    row[place] = default
-        return rows
+    def columns(self, structs: Structs) -> list[Column]:
+        """Return a new list of the columns; these themselves belong to the structs."""
+        found = structs.columns
+        return [_with_default(found[place], default) for place, default in self._read]
 
 
-def _row_reader(schema: Schema, fields: Sequence[Field]) -> Callable[[Structs], list[Row]]:
-    if tuple(fields) == schema.fields:
-        return lambda structs: list(map(list, structs.rows))
-    if len(fields) < 2:
-        indices = [field.index for field in fields]
-        return lambda structs: [[row[i] for i in indices] for row in structs.rows]
-    pick = itemgetter(*(field.index for field in fields))
-    return lambda structs: list(map(list, map(pick, structs.rows)))
+def _with_default(column: Column, default: Any) -> Column:
+    if default is None or not has_null(column):
+        return column
+    return [default if value is None else value for value in column]
 
 
 class RequiredMembers:
-    """Refuses rows in which a member is null that may not be. Java: ConnectSchema.validateValue."""
+    """Refuses structs in which a member is null that may not be. Java: ConnectSchema.validate."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._required = [
-            (itemgetter(place), field)
-            for place, field in enumerate(fields)
-            if not field.schema.optional
+            (place, field) for place, field in enumerate(fields) if not field.schema.optional
         ]
 
-    def check(self, rows: Sequence[Row]) -> None:
+    def check(self, columns: Sequence[Column]) -> None:
         """Return if all required members are there.
 
         Raises:
             DataError: One is null.
         """
-        for member, field in self._required:
-            if NoneType in set(map(type, map(member, rows))):
+        for place, field in self._required:
+            if has_null(columns[place]):
                 raise null_error(field.name, field.schema)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, time
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, Type, ValidString
 from isthmus.api.errors import ConfigError, ConnectError, DataError
 from isthmus.api.java_text import java_class, schema_text
@@ -20,7 +21,6 @@ from isthmus.api.logical import (
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import INT64, STRING, Schema
 from isthmus.api.schema import Type as SchemaType
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     Change,
@@ -159,12 +159,11 @@ class TimestampConverter(ColumnTransformation):
         return with_nulls(made, column)
 
     def _changed_structs(self, plan: _Plan, structs: Structs) -> Structs:
-        rows = plan.reader.rows(structs)
+        columns = plan.reader.columns(structs)
         if plan.place is not None and plan.convert is not None:
-            for row in rows:
-                row[plan.place] = plan.convert(row[plan.place])
-        plan.required.check(rows)
-        return Structs(plan.schema, rows)
+            columns[plan.place] = list(map(plan.convert, columns[plan.place]))
+        plan.required.check(columns)
+        return Structs.of_length(plan.schema, columns, len(structs))
 
     def _plan_for(self, schema: Schema) -> _Plan:
         require_struct_schema(schema)
@@ -179,14 +178,14 @@ class TimestampConverter(ColumnTransformation):
         made = replace(struct_of(fields, schema), optional=schema.optional)
         plan = _Plan(
             made,
-            MemberReader(schema, schema.fields, use_defaults=self._use_defaults),
+            MemberReader(schema.fields, use_defaults=self._use_defaults),
             RequiredMembers(made.fields),
             None if found is None else found.index,
             None if found is None else self._converter(found.schema),
         )
         if schema.default is None:
             return plan
-        default = self._changed_structs(plan, Structs(schema, [schema.default.values]))[0]
+        default = self._changed_structs(plan, Structs(schema, None, [schema.default]))[0]
         return plan._replace(schema=replace(made, default=default))
 
     def _converter(self, schema: Schema) -> Convert:

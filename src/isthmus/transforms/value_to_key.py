@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import ConfigDef, Importance, Type, ValidList
 from isthmus.api.errors import DataError
 from isthmus.api.record import RecordBatch
 from isthmus.api.schema import Field, Schema
-from isthmus.api.struct import Structs
 from isthmus.transforms.columns import (
     REPLACE_NULL_WITH_DEFAULT,
     BatchTransformation,
@@ -63,15 +63,16 @@ class ValueToKey(BatchTransformation):
             return (batch.replace(keys=keys, key_schema=None),)
         structs = require_structs(batch.values, schema, _PURPOSE)
         plan = self._plan(schema)
-        rows = plan.reader.rows(structs)
-        plan.required.check(rows)
-        return (batch.replace(keys=Structs(plan.schema, rows), key_schema=plan.schema),)
+        columns = plan.reader.columns(structs)
+        plan.required.check(columns)
+        keys = Structs.of_length(plan.schema, columns, len(structs))
+        return (batch.replace(keys=keys, key_schema=plan.schema),)
 
     def _plan_for(self, schema: Schema) -> _Plan:
         fields = [_field(schema, name) for name in self._fields]
         return _Plan(
             struct_of((field.name, field.schema) for field in fields),
-            MemberReader(schema, fields, use_defaults=self._use_defaults),
+            MemberReader(fields, use_defaults=self._use_defaults),
             RequiredMembers(fields),
         )
 

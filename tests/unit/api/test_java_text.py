@@ -1,9 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isthmus.api.columnar import Structs
 from isthmus.api.java_text import java_text, java_texts
 from isthmus.api.schema import INT64, OPTIONAL_STRING, STRING, struct_schema
-from isthmus.api.struct import Structs
+from isthmus.api.struct import Struct
 
 ROW = struct_schema(("100%s", STRING), ("n", INT64), ("o", OPTIONAL_STRING))
 
@@ -29,6 +30,8 @@ def test_many_maps_have_the_texts_that_each_has_alone(values: list[dict[object, 
     )
 )
 def test_a_column_of_structs_has_the_texts_that_each_has_alone(rows: list[list[object]]) -> None:
-    values = Structs(ROW, rows)
+    values = [Struct.from_values(ROW, row) for row in rows]
+    columns = Structs(ROW, list(zip(*rows, strict=True)) or [(), (), ()])
 
-    assert java_texts(values, ROW) == [java_text(value, ROW) for value in values]
+    expected = [java_text(value, ROW) for value in values]
+    assert java_texts(columns, ROW) == java_texts(values, ROW) == expected

@@ -24,7 +24,7 @@ from isthmus.api.schema import (
     map_schema,
     struct_schema,
 )
-from isthmus.api.struct import Struct, Structs, validate, with_default
+from isthmus.api.struct import Struct, validate, with_default
 
 PAIR = struct_schema(("key", STRING), ("n", INT32))
 SAME_PAIR = struct_schema(("key", STRING), ("n", INT32))
@@ -180,37 +180,3 @@ def test_a_struct_becomes_a_dict_with_its_defaults() -> None:
     schema = struct_schema(("id", INT32), ("state", with_default(STRING, "new")))
 
     assert dict(Struct(schema, id=1).items()) == {"id": 1, "state": "new"}
-
-
-def test_a_column_of_structs_is_a_list_of_them() -> None:
-    column = Structs(PAIR, [["a", 1], ["b", 2], ["c", 3]])
-
-    assert list(column) == [Struct(PAIR, key=key, n=n) for key, n in (("a", 1), ("b", 2), ("c", 3))]
-    assert column == list(column)
-    assert column[1] == column[-2] == Struct(PAIR, key="b", n=2)
-    assert column[1:] == [column[1], column[2]]
-    assert column != column[1:]
-
-
-def test_what_is_set_in_a_struct_of_a_column_is_in_the_column() -> None:
-    column = Structs(PAIR, [["a", 1]])
-
-    column[0]["n"] = 2
-
-    assert column[0]["n"] == 2
-
-
-@pytest.mark.parametrize(
-    ("values", "is_column"),
-    [
-        ([], True),
-        ([Struct(PAIR, key="a", n=1), Struct(SAME_PAIR, key="b", n=2)], True),
-        ([Struct(PAIR, key="a", n=1), None], False),
-        ([Struct(struct_schema(("key", STRING)), key="a")], False),
-        (["text"], False),
-    ],
-)
-def test_structs_of_one_schema_become_a_column(values: list[object], is_column: bool) -> None:
-    column = Structs.of(PAIR, values)
-
-    assert column == (values if is_column else None)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isthmus.api.columnar import Maps
 from isthmus.api.converter import Run
 from isthmus.api.errors import ConfigError, ConnectError, DataError
 from isthmus.api.logical import DATE, TIME, TIMESTAMP, decimal_schema
@@ -152,6 +153,31 @@ def test_a_batch_without_schemas_is_read_as_its_messages_one_by_one(
     data: list[bytes | None],
 ) -> None:
     assert_batch_reads_alike(schemaless(), data)
+
+
+NAMES = st.lists(st.text(max_size=2), min_size=1, max_size=3, unique=True)
+ODD_NUMBERS = st.sampled_from([2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, -0.0])
+
+
+@st.composite
+def objects_alike(draw: st.DrawFn) -> list[bytes]:
+    names = draw(NAMES)
+    rows = draw(st.lists(st.tuples(*[JSON_VALUES | ODD_NUMBERS for _ in names]), max_size=4))
+    return [json.dumps(dict(zip(names, row, strict=True))).encode() for row in rows]
+
+
+@given(objects_alike())
+def test_a_batch_of_objects_that_look_alike_is_read_as_its_messages_one_by_one(
+    data: list[bytes],
+) -> None:
+    assert_batch_reads_alike(schemaless(), data)
+
+
+def test_objects_that_look_alike_are_read_as_columns() -> None:
+    (run,) = schemaless().to_connect_batch("t", [b'{"a":1,"b":"x"}', b'{"a":null,"b":true}'])
+
+    assert isinstance(run.values, Maps)
+    assert run.values.are_untouched
 
 
 @pytest.mark.parametrize(

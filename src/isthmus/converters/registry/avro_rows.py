@@ -9,9 +9,9 @@ from itertools import repeat
 from operator import add
 from typing import Any, Final
 
+from isthmus.api.columnar import Structs
 from isthmus.api.errors import DataError
 from isthmus.api.schema import Field, Schema, Type
-from isthmus.api.struct import Structs
 from isthmus.converters.registry.avro_schema import AvroType
 from isthmus.converters.registry.avro_write import AvroWriting, Write
 from isthmus.converters.registry.wire import write_zigzag
@@ -45,7 +45,7 @@ def rows_writer(
         structs = Structs.of(schema, values)
         if structs is None:
             return None
-        found = list(zip(*structs.rows, strict=True))
+        found = structs.columns if len(structs) else None
         parts: list[list[bytes]] = []
         for place, write in columns:
             written = write(found[place]) if found else []

@@ -6,6 +6,7 @@ is therefore not the writer's own but one made here. In that, logical types are 
 a record with one field, so that no branch is mistaken for another: the bytes are the same.
 """
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any, Final, cast
 
 import fastavro
 
+from isthmus.api.columnar import Column, Structs
 from isthmus.api.errors import DataError
 from isthmus.api.logical import (
     DATE,
@@ -40,8 +42,9 @@ from isthmus.api.schema import (
     Schema,
     Type,
 )
-from isthmus.api.struct import Struct, Structs
+from isthmus.api.struct import Struct
 from isthmus.converters.registry import avro_options as names
+from isthmus.converters.registry.avro_columns import columns_reader
 from isthmus.converters.registry.avro_options import AvroOptions
 from isthmus.converters.registry.avro_schema import AvroField, AvroType
 from isthmus.converters.registry.wire import write_zigzag
@@ -80,19 +83,32 @@ class AvroReader:
         self.schema: Schema = plan.schema
         self._convert = plan.convert
         self._members = plan.members
+        self._read_columns = columns_reader(plan.shape)
         self._one: Any = fastavro.parse_schema(plan.shape)
         self._many: Any = fastavro.parse_schema({"type": "array", "items": plan.shape})
 
     def read(self, data: Sequence[bytes], start: int) -> Sequence[Any]:
         """Return the values; bytes behind the end of one are ignored, as in Java."""
+        if self._read_columns is not None and self._members is not None:
+            try:
+                return self._structs(self._read_columns(data, start), self._members, len(data))
+            except (IndexError, ValueError, struct.error):
+                pass  # some record is malformed
         try:
             read = self._read_all([item[start:] for item in data])
         except Exception:  # noqa: BLE001  # some record is malformed: fastavro raises many things
             read = [self._read_one(item[start:]) for item in data]
         if self._members is not None:
-            return Structs(self.schema, _rows(read, self._members))
+            columns: list[Column] = list(zip(*map(dict[str, Any].values, read), strict=True))
+            return self._structs(columns, self._members, len(data))
         convert = self._convert
         return read if convert is None else list(map(convert, read))
+
+    def _structs(self, columns: list[Column], converts: Sequence[Convert], length: int) -> Structs:
+        for place, convert in enumerate(converts):
+            if convert is not None:
+                columns[place] = list(map(convert, columns[place]))
+        return Structs.of_length(self.schema, columns, length)
 
     def _read_all(self, data: Sequence[bytes]) -> list[Any]:
         stream = BytesIO(b"".join([write_zigzag(len(data)), *data, b"\0"]))
@@ -105,8 +121,9 @@ class AvroReader:
         try:
             return _schemaless_reader(BytesIO(data), self._one, None)
         except Exception as error:
+            reason = str(error).partition(" from <")[0]  # the rest is the address of a BytesIO
             raise DataError(
-                f"the data does not fit its schema: {type(error).__name__}: {error}"
+                f"the data does not fit its schema: {type(error).__name__}: {reason}"
             ) from error
 
 
@@ -342,18 +359,12 @@ def union_member(branch: AvroType, *, enhanced: bool) -> str:
     return (branch.name or branch.kind) if enhanced else branch.simple_name
 
 
-def _rows(read: Sequence[dict[str, Any]], converts: Sequence[Convert]) -> list[list[Any]]:
-    """Return the members of each record, converted."""
-    rows = [list(record.values()) for record in read]
-    for i, convert in enumerate(converts):
-        if convert is not None:
-            for row in rows:
-                row[i] = convert(row[i])
-    return rows
-
-
 def _struct_maker(schema: Schema, converts: Sequence[Convert]) -> Callable[[Any], Struct]:
-    return lambda read: Struct.from_values(schema, _rows([read], converts)[0])
+    def make(read: dict[str, Any]) -> Struct:
+        members = zip(read.values(), converts, strict=True)
+        return Struct.from_values(schema, [v if c is None else c(v) for v, c in members])
+
+    return make
 
 
 def _union_maker(
