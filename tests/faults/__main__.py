@@ -1,10 +1,12 @@
 """python -m tests.faults --rounds 100 --seed 7 [--exactly-once] [--only KIND]
 
-Ends with 1 if a record was lost, or came twice with --exactly-once.
+Ends with 1 if a record was lost or came too late, or came twice with --exactly-once; then logs and
+topics are kept.
 """
 
 import argparse
 import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,12 +24,13 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), default=[])
     parser.add_argument("--directory", type=Path, help="where logs and topics are kept")
     arguments = parser.parse_args()
-    print(f"seed {arguments.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        directory = arguments.directory or Path(temporary)
-        with Rig(directory, exactly_once=arguments.exactly_once) as rig:
-            summary = run(rig, arguments.rounds, arguments.seed, arguments.only)
+    directory = arguments.directory or Path(tempfile.mkdtemp(prefix="faults-"))
+    print(f"seed {arguments.seed}, logs in {directory}", flush=True)
+    with Rig(directory, exactly_once=arguments.exactly_once) as rig:
+        summary = run(rig, arguments.rounds, arguments.seed, arguments.only)
     print("\n".join(summary.lines()))
+    if summary.is_good and arguments.directory is None:
+        shutil.rmtree(directory, ignore_errors=True)
     return 0 if summary.is_good else 1
 
 

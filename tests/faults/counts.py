@@ -38,6 +38,7 @@ class TopicCounts(Counts):
 
     def __init__(self, bootstrap_servers: str, topic: str, partitions: int) -> None:
         super().__init__()
+        self._partitions = [TopicPartition(topic, number, 0) for number in range(partitions)]
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap_servers,
@@ -48,7 +49,7 @@ class TopicCounts(Counts):
                 "log_level": 0,
             }
         )
-        self._consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        self._consumer.assign(self._partitions)
 
     def read(self) -> None:
         for message in self._consumer.consume(10_000, 0.1):
@@ -58,6 +59,17 @@ class TopicCounts(Counts):
                 assert error.code() != KafkaError._INVALID_ARG, error
                 continue
             self.add((message.key() or b"").decode(), int(message.value() or b"-1"))
+
+    def ends(self) -> dict[int, int]:
+        """Return where the committed records of each partition end.
+
+        Raises:
+            KafkaException: The broker does not say.
+        """
+        return {
+            partition.partition: self._consumer.get_watermark_offsets(partition, timeout=5.0)[1]
+            for partition in self._partitions
+        }
 
     def close(self) -> None:
         self._consumer.close()

@@ -20,6 +20,8 @@ Fault: TypeAlias = Callable[[Rig, Random], Mend]
 
 #: Seconds for a broker that recovers its logs on a machine that is busy with the load.
 _BROKER_START: Final = 240.0
+#: The same for a worker, which joins only when those have noticed whose connections are half open.
+_WORKER_START: Final = 180.0
 
 
 def nothing() -> None:
@@ -31,7 +33,7 @@ def _restart(worker: WorkerProcess) -> Mend:
 
     def mend() -> None:
         worker.start()
-        worker.wait_until_ready(90)
+        worker.wait_until_ready(_WORKER_START)
 
     return mend
 
@@ -62,7 +64,7 @@ def stop_worker_in_order(rig: Rig, random: Random) -> Mend:
     def mend() -> None:
         worker.stop()
         worker.start()
-        worker.wait_until_ready(90)
+        worker.wait_until_ready(_WORKER_START)
 
     return mend
 

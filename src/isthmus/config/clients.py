@@ -50,7 +50,13 @@ _MAX_GROUP_BYTES: Final = 100_000_000
 _JAVA_DEFAULTS: Final[Mapping[str, Setting]] = {
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 1000,
+    "socket.keepalive.enable": True,
+    # request.timeout.ms: how soon a connection that is half open is given up. Joining a group, and
+    # a fetch that waits for records, are given more time by librdkafka itself.
+    "socket.timeout.ms": 30_000,
 }
+#: Java's, and librdkafka's.
+_TRANSACTION_TIMEOUT_MS: Final = 60_000
 #: For throughput: full requests, and enough records under way to fill them.
 _PRODUCER_DEFAULTS: Final[Mapping[str, Setting]] = {
     **_JAVA_DEFAULTS,
@@ -375,7 +381,7 @@ def translate(kind: ClientKind, props: Mapping[str, str]) -> ClientConfig:
             settings[f"{backoff}.max.ms"] = first
     settings |= librdkafka_security(props)
     if kind is ClientKind.PRODUCER:
-        settings |= _translate_producer(props) | _PRODUCER_FORCED
+        settings |= _translate_producer(props, settings) | _PRODUCER_FORCED
     elif kind is ClientKind.CONSUMER:
         settings |= _translate_consumer(props, settings) | _CONSUMER_FORCED
         if settings.get("group.protocol") == "consumer":
@@ -438,8 +444,15 @@ def _setting(key: str, value: str, counterpart: Counterpart) -> Setting:
     return min(max(number, counterpart.low), counterpart.high)
 
 
-def _translate_producer(props: Mapping[str, str]) -> dict[str, Setting]:
+def _translate_producer(
+    props: Mapping[str, str], translated: Mapping[str, Setting]
+) -> dict[str, Setting]:
     settings: dict[str, Setting] = {}
+    patience = translated["socket.timeout.ms"]
+    transaction = translated.get("transaction.timeout.ms", _TRANSACTION_TIMEOUT_MS)
+    if "transactional.id" in props and isinstance(patience, int) and isinstance(transaction, int):
+        # librdkafka refuses a request that may outlast its transaction; Java does not.
+        settings["socket.timeout.ms"] = min(patience, transaction)
     if "buffer.memory" in props:
         memory = parse_type("buffer.memory", props["buffer.memory"], Type.LONG)
         assert isinstance(memory, int)

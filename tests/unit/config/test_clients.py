@@ -21,7 +21,7 @@ from isthmus.config.clients import (
     sink_consumer_config,
     source_producer_config,
 )
-from isthmus.config.worker import Store
+from isthmus.config.worker import Store, WorkerConfig
 from tests.unit.config.workers import worker
 
 with warnings.catch_warnings():
@@ -90,6 +90,38 @@ def test_a_transactional_producer_is_fenced_by_its_name() -> None:
     assert settings["transactional.id"] == "connect-cluster-orders-3"
     assert settings["enable.idempotence"] == "true"
     assert settings["transaction.timeout.ms"] == 10000
+
+
+def test_a_request_of_a_transaction_does_not_outlast_it() -> None:
+    short = {"producer.override.transaction.timeout.ms": "10000"}
+    patient = {"producer.override.request.timeout.ms": "300000"}
+
+    settings = [
+        as_producer(source_producer_config(worker(), overrides, "orders", 3, transactional=True))
+        for overrides in (short, patient, short | patient, {})
+    ]
+
+    assert [each["socket.timeout.ms"] for each in settings] == [10_000, 60_000, 10_000, 30_000]
+
+
+def test_a_connection_is_given_up_as_soon_as_java_does_unless_the_user_says_otherwise() -> None:
+    longer = {"request.timeout.ms": "70000"}
+    overrides = {f"{kind}.override.request.timeout.ms": "45000" for kind in ClientKind}
+
+    def timeouts(config: WorkerConfig, connector: Mapping[str, str]) -> list[object]:
+        configs = (
+            as_producer(source_producer_config(config, connector, "orders", 0)),
+            as_consumer(sink_consumer_config(config, connector, "archive", 0)),
+            as_admin(connector_admin_config(config, connector, "connector-adminclient-orders-0")),
+            as_admin(internal_admin_config(config)),
+            as_consumer(internal_log_configs(config, "status").consumer),
+            as_producer(internal_log_configs(config, "status").producer),
+        )
+        return [settings["socket.timeout.ms"] for settings in configs]
+
+    assert timeouts(worker(), {}) == [30_000] * 6
+    assert timeouts(worker(longer), {}) == [30_000, 30_000, *[70_000] * 4]
+    assert timeouts(worker(), overrides) == [*[45_000] * 3, *[30_000] * 3]
 
 
 def test_numbers_that_only_java_takes_are_cut_to_what_librdkafka_takes() -> None:
