@@ -3,9 +3,10 @@
     python -m bench.raw consume BROKERS TOPIC RECORDS [PARTITION …]
     python -m bench.raw produce BROKERS TOPIC RECORDS TARGET
 
-A process of its own, as a task is, with the client settings that a task gets. `consume` reads and
-forgets; `produce` loads the records of TOPIC first and writes them to TARGET. Prints the moments
-between which it moved how many records, so that several processes can be counted as one.
+A process of its own, as a task is, with the settings of clients and memory that a task gets.
+`consume` reads and forgets; `produce` loads the records of TOPIC first and writes them to TARGET.
+Prints the moments between which it moved how many records, so that several processes can be counted
+as one.
 """
 
 import json
@@ -21,6 +22,7 @@ from operator import length_hint
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from isthmus.config.clients import ClientKind, translate
+from isthmus.task.limits import keep_freed_memory
 
 #: As many as make the calls themselves cheap, but a small part of all, to time from a twentieth on.
 _BATCH = 10_000
@@ -149,6 +151,7 @@ def _check(deadline: float, count: int, records: int) -> None:
 
 def main() -> int:
     kind, brokers, topic, records, *rest = sys.argv[1:]
+    keep_freed_memory()
     if kind == "consume":
         moved = consume(brokers, topic, int(records), [int(each) for each in rest])
     else:

@@ -116,9 +116,9 @@ def _lines(batch: SinkBatch) -> bytes:
     if bytes in kinds:
         return b"".join(_line(value, batch.value_schema) for value in batch.values)
     are_text = kinds == {str}
-    text = "\n".join(batch.values if are_text else java_texts(batch.values, batch.value_schema))
+    texts = batch.values if are_text else java_texts(batch.values, batch.value_schema)
     # Half of a surrogate pair is the only text without a UTF-8 form; Java writes `?` as well.
-    return text.encode("utf-8", "replace") + b"\n"
+    return "\n".join([*texts, ""]).encode("utf-8", "replace")
 
 
 def _line(value: Any, schema: Schema | None) -> bytes:

@@ -231,9 +231,13 @@ class _Lines:
         self.texts = data.decode("utf-8", "replace").split("\n")
         self.texts.pop()  # what follows the last line end: nothing
 
+    def end(self, row: int) -> int:
+        """Return the position in the file behind a line."""
+        # The end of all is asked for the most, and of long lines it is the only one.
+        return self._start + len(self._data) if row == len(self.texts) - 1 else self._ends[row]
+
     @cached_property
-    def ends(self) -> list[int]:
-        """The position in the file behind each line; asked for now and then, not for each line."""
+    def _ends(self) -> list[int]:
         # Unlike that of texts, `splitlines` of bytes knows the same line ends as we.
         lengths = map(len, self._data.splitlines(keepends=True))
         return list(accumulate(lengths, initial=self._start))[1:]
@@ -263,7 +267,7 @@ class _LineOffsets(Sequence[SourceOffset | None]):
         return self._offset(range(self.start, self.stop)[index])
 
     def _offset(self, row: int) -> SourceOffset:
-        return {_POSITION: self.lines.ends[row]}
+        return {_POSITION: self.lines.end(row)}
 
 
 class _Reader:

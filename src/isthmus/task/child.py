@@ -17,7 +17,7 @@ from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.connector import ConnectorRunner
 from isthmus.task.failure import kind_of, trace_of_failure
 from isthmus.task.jobs import run_job
-from isthmus.task.limits import apply_limits
+from isthmus.task.limits import apply_limits, keep_freed_memory
 from isthmus.task.link import Link
 from isthmus.task.sink import SinkRunner
 from isthmus.task.source import SourceRunner
@@ -49,6 +49,7 @@ def _run_task(job: StartTask, link: Link, plugins: Plugins) -> int:
     version: str | None = None
     try:
         apply_limits(Supervision.of(job.connector_config, job.worker_config).limits)
+        keep_freed_memory()
         if job.target_state is not TargetState.STOPPED:
             connector = plugins.find_connector(job.connector_config)
             version = connector.version
