@@ -160,10 +160,15 @@ class Maps(Columnar[dict[str, Any]]):
             return values
         if set(map(type, values)) != _ONLY_DICTS:
             return None
-        distinct: set[tuple[Any, ...]] = set(map(tuple, values))
-        names, *others = distinct
+        try:
+            by_place: list[tuple[Any, ...]] = list(zip(*values, strict=True))
+        except ValueError:  # one has more members than another
+            return None
+        if not all(names.count(names[0]) == len(names) for names in by_place):
+            return None
+        names = tuple(names[0] for names in by_place)
         # A name of 1 is equal to one of True, and has another text.
-        if others or set(map(type, names)) != _ONLY_TEXT:
+        if set(map(type, names)) != _ONLY_TEXT:
             return None
         return cls(names, list(zip(*map(dict[str, Any].values, values), strict=True)), values)
 
