@@ -27,7 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=memory) as directory, targets(Path(directory)) as found:
         chosen = [target for target in found if arguments.target in target.name]
         for target in chosen:
-            result = fuzz(target, arguments.inputs // len(chosen), arguments.seed)
+            result = fuzz(target, -(-arguments.inputs // len(chosen)), arguments.seed)
             print(result, flush=True)
             total, crashes = total + result.inputs, crashes + len(result.crashes)
     print(f"inputs {total}, crashes {crashes}")
