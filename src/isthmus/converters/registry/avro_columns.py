@@ -8,11 +8,13 @@ columns that go on. It is Python source, put together here from a piece for each
         # a long
         x = d[p]; p += 1
         if x > 127: …                   more bytes of it
-        a0(-(x + 1 >> 1) if x & 1 else x >> 1)
+        v0 = -(x + 1 >> 1) if x & 1 else x >> 1
         # a string
         x = d[p]; p += 1
         …
-        e = p + (x >> 1); a1(d[p:e]); p = e
+        e = p + (x >> 1); v1 = d[p:e]; p = e
+        add((v0, v1,))
+    return list(zip(*rows))
 
 Schemas with anything but plain members and their nulls are fastavro's.
 """
@@ -37,12 +39,12 @@ if x > 127:
         x |= b << s; p += 1
         if s > 62 and x >> 64: raise ValueError("an integer is longer than 64 bits")
 """
-_INTEGER: Final = _VARINT + "a{n}(-(x + 1 >> 1) if x & 1 else x >> 1)\n"
+_INTEGER: Final = _VARINT + "v{n} = -(x + 1 >> 1) if x & 1 else x >> 1\n"
 _BYTES: Final = (
     _VARINT
     + """\
 if x & 1: raise ValueError("a length is negative")
-e = p + (x >> 1); a{n}(d[p:e]); p = e
+e = p + (x >> 1); v{n} = d[p:e]; p = e
 """
 )
 _PIECES: Final[Mapping[str, str]] = {
@@ -50,9 +52,9 @@ _PIECES: Final[Mapping[str, str]] = {
     "long": _INTEGER,
     "bytes": _BYTES,
     "string": _BYTES,
-    "boolean": "a{n}(d[p] != 0); p += 1\n",
-    "float": "a{n}(float32(d, p)[0]); p += 4\n",
-    "double": "a{n}(float64(d, p)[0]); p += 8\n",
+    "boolean": "v{n} = d[p] != 0; p += 1\n",
+    "float": "v{n} = float32(d, p)[0]; p += 4\n",
+    "double": "v{n} = float64(d, p)[0]; p += 8\n",
 }
 _READERS: Final = {
     "float32": struct.Struct("<f").unpack_from,
@@ -76,7 +78,7 @@ def columns_reader(schema: Any) -> ReadColumns | None:
     texts = [n for n, (kind, _) in enumerate(known) if kind == "string"]
 
     def read_columns(data: Sequence[bytes], start: int) -> list[Sequence[Any]]:
-        columns: list[Sequence[Any]] = read(data, start)
+        columns: list[Sequence[Any]] = read(data, start) or [()] * len(known)
         for n in texts:
             columns[n] = _decoded(columns[n])
         return columns
@@ -96,22 +98,22 @@ def _branches(one: Any) -> tuple[str, int | None] | None:
 
 
 def _source(plans: Sequence[tuple[str, int | None]]) -> str:
-    lines = ["def read(data, start):"]
-    lines += [f"    c{n} = []; a{n} = c{n}.append" for n in range(len(plans))]
+    lines = ["def read(data, start):", "    rows = []; add = rows.append"]
     lines += ["    for d in data:", "        p = start"]
     for n, (kind, null) in enumerate(plans):
         piece = _PIECES[kind].replace("{n}", str(n))
         if null is not None:
             # The numbers of the two branches are one byte each, 0 and 2.
             piece = (
-                f"x = d[p]; p += 1\nif x == {2 * null}:\n    a{n}(None)\n"
+                f"x = d[p]; p += 1\nif x == {2 * null}:\n    v{n} = None\n"
                 f"elif x == {2 - 2 * null}:\n{_indented(piece, 4)}"
                 'else: raise ValueError("a union has no such branch")\n'
             )
         lines.append(_indented(piece, 8).rstrip())
     # A slice may end behind the data, and what follows it then has no byte; but the last may, too.
     lines += ['        if p > len(d): raise ValueError("the data ends too early")']
-    lines += [f"    return [{', '.join(f'c{n}' for n in range(len(plans)))}]", ""]
+    members = "".join(f"v{n}, " for n in range(len(plans)))
+    lines += [f"        add(({members}))", "    return list(zip(*rows))", ""]
     return "\n".join(lines)
 
 
