@@ -125,7 +125,9 @@ def _rota(random: Random, kinds: Sequence[str]) -> Iterator[list[str]]:
     while True:
         for kind in random.sample(kinds, len(kinds)):
             second = random.choice(kinds)
-            yield [kind, second] if random.random() < 0.25 and second != kind else [kind]
+            # A disk that is full cannot be filled, and a broker that is gone cannot be killed.
+            is_of_another = kind.split()[0] != second.split()[0]
+            yield [kind, second] if random.random() < 0.25 and is_of_another else [kind]
 
 
 def _injure(rig: Rig, random: Random, chosen: Sequence[str]) -> list[str]:
