@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import psutil
 import pytest
 
-from tests.support.cluster import Cluster, child_pids
+from tests.support.cluster import Cluster, child_titles
 from tests.support.topic_values import values
 from tests.support.wheels import make_wheel
 
@@ -129,7 +128,7 @@ def test_plugins_that_need_different_versions_of_a_library_run_side_by_side(
     )
     assert set(errors(infos)) == {"connector.class", "connector.plugin.version"}
     assert "[3,3], available versions: [1.0, 1.1]" in errors(infos)["connector.class"][0]
-    titles = [psutil.Process(pid).cmdline()[0] for pid in child_pids(cluster.running[0].pid)]
+    titles = child_titles(cluster.running[0].pid).values()
     servers = sorted(title.partition(" for ")[2] for title in titles if "fork server" in title)
     assert servers == ["", f"{path}/exclaim, {path}/two", f"{path}/newer-one", f"{path}/one"]
     cluster.stop()

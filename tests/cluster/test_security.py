@@ -4,6 +4,7 @@ Membership of the group goes by kafka-python, the topics' logs and the data by l
 of a sink are read by one and deleted by the other.
 """
 
+import contextlib
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -157,9 +158,10 @@ def expect_no_secrets(cluster: Cluster) -> None:
     for worker in cluster.running:
         places[f"log of {worker.name}"] = worker.log.read_text()
         for pid in (worker.pid, *child_pids(worker.pid)):
-            process = psutil.Process(pid)
-            places[f"command line of {pid}"] = " ".join(process.cmdline())
-            places[f"environment of {pid}"] = json.dumps(process.environ())
+            with contextlib.suppress(psutil.NoSuchProcess):  # a validation may just have ended
+                process = psutil.Process(pid)
+                places[f"command line of {pid}"] = " ".join(process.cmdline())
+                places[f"environment of {pid}"] = json.dumps(process.environ())
     for path in ("/", "/connectors?expand=status", "/connector-plugins", "/admin/loggers"):
         places[path] = json.dumps(cluster.request("GET", path)[1])
     places["validation"] = json.dumps(validated_with_secrets(cluster))

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 
 from isthmus.embedded.process import free_port
 from isthmus.embedded.worker_process import WorkerProcess
-from tests.support.cluster import Cluster, child_pids, expect, file_source
+from tests.support.cluster import Cluster, child_titles, expect, file_source
 
 ROOT = Path(__file__).parents[2]
 
@@ -215,7 +215,7 @@ def test_children_are_named_after_their_connector_and_task(
     cluster.create("named", file_source(tmp_path / "in.txt", f"{cluster.group}-t"))
     cluster.expect_running("named")
 
-    titles = [" ".join(psutil.Process(p).cmdline()) for p in child_pids(cluster.workers[0].pid)]
+    titles = list(child_titles(cluster.workers[0].pid).values())
 
     assert any(title.startswith("isthmus: connector named") for title in titles), titles
     assert any(title.startswith("isthmus: task named-0") for title in titles), titles

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from tests.support.cluster import Cluster, child_pids, expect, expect_value
+from tests.support.cluster import Cluster, child_titles, expect, expect_value
 
 SOURCE = "tests.support.connectors:TestSource"
 SINK = "tests.support.connectors:TestSink"
@@ -52,11 +52,7 @@ def processes(cluster: Cluster, name: str) -> list[int]:
     """Return the pids of a connector and its tasks, on all workers."""
     found: list[int] = []
     for worker in cluster.running:
-        for pid in child_pids(worker.pid):
-            try:
-                title = "".join(psutil.Process(pid).cmdline())
-            except psutil.NoSuchProcess:
-                continue
+        for pid, title in child_titles(worker.pid).items():
             if re.fullmatch(rf"isthmus: (connector|task) {name}(-\d+)?", title):
                 found.append(pid)
     return sorted(found)

@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from confluent_kafka import Producer
 
-from tests.support.cluster import Cluster, child_pids, expect, expect_value
+from tests.support.cluster import Cluster, child_titles, expect, expect_value
 from tests.support.troubled import SINK, SOURCE, entries
 
 #: Short enough that three restarts are over within a second or two.
@@ -108,9 +108,9 @@ def processes(cluster: Cluster, name: str) -> dict[str, psutil.Process]:
         f"isthmus: connector {name}": "connector",
         f"isthmus: task {name}-0": "task",
     }
-    found = [psutil.Process(pid) for worker in cluster.running for pid in child_pids(worker.pid)]
-    chosen = {titles[p.cmdline()[0]]: p for p in found if p.cmdline()[0] in titles}
-    assert len(chosen) == 2, [process.cmdline() for process in found]
+    found = {pid: title for w in cluster.running for pid, title in child_titles(w.pid).items()}
+    chosen = {titles[title]: psutil.Process(p) for p, title in found.items() if title in titles}
+    assert len(chosen) == 2, found
     return chosen
 
 

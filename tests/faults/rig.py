@@ -12,7 +12,7 @@ from isthmus.embedded.worker_process import WorkerProcess
 from tests.faults.counts import SinkCounts, TopicCounts
 from tests.faults.numbered import SINK, SOURCE
 from tests.faults.proxy import Proxy
-from tests.support.cluster import Cluster, child_pids
+from tests.support.cluster import Cluster, child_titles
 
 WORKERS = 3
 TASKS = 2
@@ -102,10 +102,10 @@ class Rig:
     def owned(self, name: str) -> list[tuple[WorkerProcess, psutil.Process]]:
         """Return the processes of a connector's tasks, wherever they run."""
         return [
-            (worker, process)
+            (worker, psutil.Process(pid))
             for worker in self.cluster.running
-            for process in map(psutil.Process, child_pids(worker.pid))
-            if process.cmdline()[:1] and process.cmdline()[0].startswith(f"isthmus: task {name}-")
+            for pid, title in child_titles(worker.pid).items()
+            if title.startswith(f"isthmus: task {name}-")
         ]
 
     def _start_worker(self, name: str) -> None:

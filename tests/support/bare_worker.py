@@ -71,7 +71,15 @@ def children(but: Collection[int] = ()) -> list[str]:
 def own_processes() -> list[psutil.Process]:
     """Return those below this process that are the worker's, and not the session's broker."""
     below = psutil.Process().children(recursive=True)
-    return [process for process in below if "".join(process.cmdline()).startswith("isthmus:")]
+    return [process for process in below if _title(process).startswith("isthmus:")]
+
+
+def _title(process: psutil.Process) -> str:
+    """Return what it calls itself; nothing where it has ended."""
+    try:
+        return "".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def source_config(**settings: str) -> dict[str, str | None]:

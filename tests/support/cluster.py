@@ -1,5 +1,6 @@
 """A cluster of worker processes, as a user would start them."""
 
+import contextlib
 import re
 import time
 import uuid
@@ -119,8 +120,8 @@ class Cluster:
     def kill_task(self, name: str, task: int) -> int:
         """Kill the process of a task as the kernel would; return its pid."""
         worker = self.owner(name, task)
-        for pid in child_pids(worker.pid):
-            if psutil.Process(pid).cmdline()[0].startswith(f"isthmus: task {name}-{task}"):
+        for pid, title in child_titles(worker.pid).items():
+            if title.startswith(f"isthmus: task {name}-{task}"):
                 psutil.Process(pid).kill()
                 return pid
         raise AssertionError(f"no process of task {name}-{task} on {worker.name}")
@@ -153,6 +154,15 @@ def _leader_url(worker: WorkerProcess) -> str | None:
 def child_pids(pid: int) -> list[int]:
     """Return the pids of all processes below that one."""
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def child_titles(pid: int) -> dict[int, str]:
+    """Return the titles of all processes below that one by pid, but of those that have ended."""
+    titles: dict[int, str] = {}
+    for child in child_pids(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):  # which a zombie is, too
+            titles[child] = " ".join(psutil.Process(child).cmdline()).strip()
+    return titles
 
 
 def expect(what: str, condition: Callable[[], bool], timeout: float = 30.0) -> None:
