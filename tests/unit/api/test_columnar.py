@@ -92,4 +92,4 @@ def test_maps_that_look_alike_become_columns() -> None:
     assert maps.names == ("a", "b")
     assert len(maps) == len(maps[:2]) == 2
     assert maps.are_untouched
-    assert list(maps.columns) == [(1, [2]), (None, "x")]
+    assert list(maps.columns) == [[1, [2]], [None, "x"]]

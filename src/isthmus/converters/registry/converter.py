@@ -170,7 +170,7 @@ class RegistryConverter(Converter):
         runs: list[Run] = []
         start = 0
         for found, group in groupby(self._frames(topic, data)):
-            end = start + sum(1 for _ in group)
+            end = start + len(list(group))
             rows = data[start:end]
             start = end
             if found is None:
