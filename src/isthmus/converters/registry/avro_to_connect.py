@@ -6,6 +6,7 @@ is therefore not the writer's own but one made here. In that, logical types are 
 a record with one field, so that no branch is mistaken for another: the bytes are the same.
 """
 
+import secrets
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,6 +53,10 @@ from isthmus.converters.registry.wire import write_zigzag
 #: fastavro's own annotations leave open what the stream is of.
 _schemaless_reader = cast("Callable[[BytesIO, Any, None], Any]", fastavro.schemaless_reader)  # pyright: ignore[reportUnknownMemberType]
 
+#: Stands behind each record that is read with others, so that none can take bytes of the next.
+#: Nobody who writes records can know it.
+_END: Final = secrets.token_bytes(8)
+
 #: Makes Connect's value of fastavro's; None if they are the same.
 Convert = Callable[[Any], Any] | None
 
@@ -85,7 +90,7 @@ class AvroReader:
         self._members = plan.members
         self._read_columns = columns_reader(plan.shape)
         self._one: Any = fastavro.parse_schema(plan.shape)
-        self._many: Any = fastavro.parse_schema({"type": "array", "items": plan.shape})
+        self._many: Any = fastavro.parse_schema(_items_of(plan.shape))
 
     def read(self, data: Sequence[bytes], start: int) -> Sequence[Any]:
         """Return the values; bytes behind the end of one are ignored, as in Java."""
@@ -111,11 +116,12 @@ class AvroReader:
         return Structs.of_length(self.schema, columns, length)
 
     def _read_all(self, data: Sequence[bytes]) -> list[Any]:
-        stream = BytesIO(b"".join([write_zigzag(len(data)), *data, b"\0"]))
-        read = cast("list[Any]", _schemaless_reader(stream, self._many, None))
-        if stream.read(1):
-            raise ValueError("records were longer than their schema")
-        return read
+        joined = b"".join([item + _END for item in data])
+        stream = BytesIO(b"%b%b\0" % (write_zigzag(len(data)), joined))
+        read = cast("list[dict[str, Any]]", _schemaless_reader(stream, self._many, None))
+        if stream.read(1) or any(item["end"] != _END for item in read):
+            raise ValueError("records were longer or shorter than their schema")
+        return [item["value"] for item in read]
 
     def _read_one(self, data: bytes) -> Any:
         try:
@@ -125,6 +131,13 @@ class AvroReader:
             raise DataError(
                 f"the data does not fit its schema: {type(error).__name__}: {reason}"
             ) from error
+
+
+def _items_of(shape: Any) -> dict[str, Any]:
+    """Return the schema of many values of a shape, each with `_END` behind it."""
+    end = {"type": "fixed", "name": "End", "size": len(_END)}
+    fields = [{"name": "value", "type": shape}, {"name": "end", "type": end}]
+    return {"type": "array", "items": {"type": "record", "name": "Item", "fields": fields}}
 
 
 class _Planner:

@@ -94,10 +94,14 @@ def test_broken_data_is_read_or_refused_as_before(
         )
         for one in data
     ]
+    reader, plain = _reader(schema), _reader(schema, plain=True)
 
     # One by one: fastavro reads the records of a batch as one text, in which two wrongs may hide.
-    for one in broken:
-        assert _read(_reader(schema), [one], 0) == _read(_reader(schema, plain=True), [one], 0)
+    one_by_one = [_read(plain, [one], 0) for one in broken]
+    assert [_read(reader, [one], 0) for one in broken] == one_by_one
+    refused = [one for one in one_by_one if isinstance(one, str)]
+    together = _read(reader, broken, 0)
+    assert together == (refused[0] if refused else [value for one in one_by_one for value in one])
 
 
 @pytest.mark.parametrize(
@@ -115,3 +119,13 @@ def test_what_is_not_flat_is_left_to_fastavro(kind: object) -> None:
 
     assert columns_reader(schema) is None
     assert columns_reader("int") is None
+
+
+@pytest.mark.parametrize("kind", ["string", {"type": "array", "items": "int"}])
+def test_a_record_that_is_too_long_does_not_make_up_for_one_that_is_too_short(kind: object) -> None:
+    schema = {"type": "record", "name": "R", "fields": [{"name": "a", "type": kind}]}
+
+    read = _read(_reader(schema, plain=True), [b"\x04", b"\x02\x02\x00\x00"], 0)
+
+    assert isinstance(read, str), read
+    assert "does not fit its schema" in read
