@@ -101,7 +101,8 @@ def _validator(stored: StoredSchema) -> Validate:
     resources: list[tuple[str, Any]] = []
     _collect(stored, resources)
     try:
-        made = validator_for(parse_json(stored.text), registry=References(resources))
+        # Whoever can register a schema must not make workers read files or ask other hosts.
+        made = validator_for(parse_json(stored.text), registry=References(resources), offline=True)
     except (ValidationError, ReferencingError, ValueError) as error:
         raise DataError(f"No JSON Schema: {error}") from error
 

@@ -1,9 +1,11 @@
 """JSON Schema and Connect: each becomes the other, in schemas and in values."""
 
 import json
+import socket
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -286,3 +288,31 @@ def test_decimals_may_be_numbers() -> None:
     assert data == b"\0\0\0\0\x0112.340"
     assert made.to_connect("t", data) == (schema, Decimal("12.340"))
     made.close()
+
+
+@pytest.mark.parametrize("place", ["http", "file"])
+def test_a_reference_outside_the_registry_is_refused_and_never_looked_up(
+    place: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        host.settimeout(0.2)
+        file = tmp_path / "any.json"
+        file.write_text('{"type": "string"}')
+        url = f"http://127.0.0.1:{host.getsockname()[1]}/" if place == "http" else file.as_uri()
+        described = {
+            "type": "object",
+            "properties": {"a": {"type": "string"}},
+            "not": {"$ref": url},
+        }
+        made = JsonSchemaConverter()
+        made.configure(
+            {"schema.registry.url": "mock://json", "json.fail.invalid.schema": "true"},
+            is_key=False,
+        )
+
+        with pytest.raises(DataError, match=r"No JSON Schema: .* is not present in a registry"):
+            made.make_reader(StoredSchema("JSON", json.dumps(described), {}), b"")
+
+        with pytest.raises(TimeoutError):  # else the schema's author chooses whom a worker asks
+            host.accept()
+        made.close()
