@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from types import NoneType
 from typing import Any, Final, cast
 
 from isthmus.api.columnar import Column, Maps, Structs
@@ -77,23 +78,33 @@ def java_texts(values: Sequence[Any], schema: Schema | None = None) -> list[str]
     """
     maps = Maps.of(values) if schema is None or schema.type is Type.MAP else None
     if maps is not None:
-        texts = [_column_text(c, schema and schema.value_schema) for c in maps.columns]
+        texts = [
+            _column_text(column, _types(column), schema and schema.value_schema)
+            for column in maps.columns
+        ]
         return _filled("{", ", ", "}", maps.names, texts)
     structs = None if schema is None else Structs.of(schema, values)
     if structs is None or not structs.schema.fields or not structs:
         return [java_text(value, schema) for value in values]
     fields = structs.schema.fields
-    columns = structs.columns
-    if any(None in column for column in columns):  # what is null is left out
+    columns = [(column, _types(column)) for column in structs.columns]
+    if any(NoneType in types for _, types in columns):  # what is null is left out
         return [java_text(value, schema) for value in values]
-    texts = [_column_text(c, field.schema) for c, field in zip(columns, fields, strict=True)]
+    texts = [
+        _column_text(column, types, field.schema)
+        for (column, types), field in zip(columns, fields, strict=True)
+    ]
     return _filled("Struct{", ",", "}", [field.name for field in fields], texts)
 
 
-def _column_text(column: Column, schema: Schema | None) -> Column:
+def _types(column: Column) -> set[type]:
+    return set(map(type, column))
+
+
+def _column_text(column: Column, types: set[type], schema: Schema | None) -> Column:
     """Return what `str` makes the text of each value of."""
     # The text of a string or an integer is that of `str`.
-    if _PLAIN.issuperset(map(type, column)):
+    if types <= _PLAIN:
         return column
     return [java_text(value, schema) for value in column]
 

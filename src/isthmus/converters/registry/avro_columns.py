@@ -33,11 +33,14 @@ if x > 127:
     b = d[p]; p += 1
     x = (x & 127) | (b & 127) << 7
     if b > 127:
-        s = 14
-        while (b := d[p]) > 127:
-            x |= (b & 127) << s; s += 7; p += 1
-        x |= b << s; p += 1
-        if s > 62 and x >> 64: raise ValueError("an integer is longer than 64 bits")
+        b = d[p]; p += 1
+        x |= (b & 127) << 14
+        if b > 127:
+            s = 21
+            while (b := d[p]) > 127:
+                x |= (b & 127) << s; s += 7; p += 1
+            x |= b << s; p += 1
+            if s > 62 and x >> 64: raise ValueError("an integer is longer than 64 bits")
 """
 _INTEGER: Final = _VARINT + "v{n} = -(x + 1 >> 1) if x & 1 else x >> 1\n"
 _BYTES: Final = (

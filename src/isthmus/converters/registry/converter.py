@@ -167,28 +167,27 @@ class RegistryConverter(Converter):
         return SchemaAndValue(reader.schema, self._read(topic, reader, [data], len(found))[0])
 
     def to_connect_batch(self, topic: str, data: Sequence[bytes | None]) -> Sequence[Run]:
-        runs: list[Run] = []
-        start = 0
-        for found, group in groupby(self._frames(topic, data)):
-            end = start + len(list(group))
-            rows = data[start:end]
-            start = end
-            if found is None:
-                runs.append(Run(None, rows))
-                continue
-            reader = self._reader(topic, found)
-            read = self._read(topic, reader, cast("Sequence[bytes]", rows), len(found))
-            runs.append(Run(reader.schema, read))
-        return runs
-
-    def _frames(self, topic: str, data: Sequence[bytes | None]) -> list[bytes | None]:
-        """Return what stands before each one's data: magic byte, schema id, what else there is."""
         if data and None not in data:
             items = cast("Sequence[bytes]", data)
             first = self._frame(topic, items[0])
             if all(map(bytes.startswith, items, repeat(first))):
-                return [first] * len(items)
-        return [None if item is None else self._frame(topic, item) for item in data]
+                return (self._run(topic, first, items),)
+        runs: list[Run] = []
+        frames = [None if item is None else self._frame(topic, item) for item in data]
+        start = 0
+        for found, group in groupby(frames):
+            end = start + len(list(group))
+            runs.append(self._run(topic, found, data[start:end]))
+            start = end
+        return runs
+
+    def _run(self, topic: str, found: bytes | None, rows: Sequence[bytes | None]) -> Run:
+        """Return what records with the same in front hold: magic byte, schema id, what else."""
+        if found is None:
+            return Run(None, rows)
+        reader = self._reader(topic, found)
+        read = self._read(topic, reader, cast("Sequence[bytes]", rows), len(found))
+        return Run(reader.schema, read)
 
     def _frame(self, topic: str, data: bytes) -> bytes:
         length = self._frame_length
