@@ -335,6 +335,41 @@ async def test_a_topic_made_anew_is_read_from_its_beginning(
     assert "made anew" in caplog.text
 
 
+@pytest.mark.parametrize("partitions_of_others", [None, 3])
+async def test_a_topic_that_can_be_written_again_is_looked_for_and_made_anew(
+    bootstrap_servers: str,
+    topic: str,
+    partitions_of_others: int | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """By the log, or by others whose topic has more records and partitions than the old one."""
+    admin = admin_client(bootstrap_servers)
+    log, reading, made_anew = make_log(bootstrap_servers, topic), Reading(), asyncio.Event()
+    await log.start(reading, made_anew.set)
+    try:
+        await log.send_and_read([(b"old", b"v")])
+        await asyncio.to_thread(admin.delete_topics([topic])[topic].result, 20)
+        if partitions_of_others is not None:
+            other = make_log(bootstrap_servers, topic, partitions=partitions_of_others)
+            await other.start(Reading())
+            await other.send([(b"new%d" % number, b"v") for number in range(20)])
+            await other.stop()
+
+        async with asyncio.timeout(30):
+            await made_anew.wait()
+            await log.read_to_end()
+            if partitions_of_others is None:
+                await log.send_and_read([(b"new0", b"v")])
+    finally:
+        await log.stop()
+
+    expected = {b"new%d" % number for number in range(20 if partitions_of_others else 1)}
+    assert set(reading.keys) - {b"old"} == expected
+    assert topic_config(bootstrap_servers, topic)["cleanup.policy"] == "compact"
+    told = [line for line in caplog.messages if "deleted" in line]
+    assert told == [f"Topic {topic} was deleted while in use; it was made anew"]
+
+
 async def test_a_handler_that_raises_does_not_end_the_reading(
     bootstrap_servers: str, topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:

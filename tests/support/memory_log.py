@@ -30,6 +30,7 @@ class MemoryLog:
         self._open.set()
         self._delivered = 0
         self._on_records: Callable[[Sequence[LogRecord]], None] | None = None
+        self._on_made_anew: Callable[[], None] | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -39,14 +40,26 @@ class MemoryLog:
     def append(self, *records: Record) -> None:
         self.records += records
 
+    def lose_all(self) -> None:
+        """Have the topic deleted and made anew, and tell who wants to know."""
+        self.records.clear()
+        self._delivered = 0
+        assert self._on_made_anew is not None
+        self._on_made_anew()
+
     def hold(self) -> None:
         self._open.clear()
 
     def release(self) -> None:
         self._open.set()
 
-    async def start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
+    async def start(
+        self,
+        on_records: Callable[[Sequence[LogRecord]], None],
+        on_made_anew: Callable[[], None] | None = None,
+    ) -> None:
         self._on_records = on_records
+        self._on_made_anew = on_made_anew
         self._deliver()
 
     async def send(self, records: Sequence[Record]) -> None:

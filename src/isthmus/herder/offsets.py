@@ -172,8 +172,8 @@ class Offsets:
                 await self._groups(config).delete(group)
             return message
         async with self._stores.opened(name, config) as store:
-            known_partitions = await store.offsets_of(name)
-        wanted: list[tuple[dict[str, Any], None]] = [(part, None) for part, _ in known_partitions]
+            known_partitions = await store.partitions_of(name)
+        wanted: list[tuple[dict[str, Any], None]] = [(part, None) for part in known_partitions]
         return await self._alter_source(name, config, wanted, "reset")
 
     async def _alter_source(

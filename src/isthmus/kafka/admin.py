@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
@@ -134,6 +140,24 @@ class TopicAdmin:
                 " partition in order to guarantee consistency of connector configurations, but"
                 f" found {len(found)} partitions."
             )
+
+    def topic_id(self, topic: str, timeout: float) -> str | None:
+        """Return what tells the topic from others of its name; None if it is not there.
+
+        Brokers before 2.8 have the same answer for all topics.
+
+        Raises:
+            RetriableError: The cluster does not say within `timeout` seconds.
+        """
+        try:
+            (answer,) = self._client.describe_topics(
+                TopicCollection([topic]), request_timeout=timeout
+            ).values()
+            return str(_result(answer, timeout).topic_id)
+        except (KafkaException, TimeoutError) as error:
+            if _code(error) == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise RetriableError(f"id of topic {topic}: {self._reason(error)}") from error
 
     def end_offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         """Return the offset after the last record of each partition, committed or not.

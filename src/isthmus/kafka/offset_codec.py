@@ -7,6 +7,8 @@ from isthmus.api.errors import DataError
 from isthmus.kafka.jackson import jackson_dumps, jackson_loads
 
 _PRIMITIVES = (str, int, float, bool, bytes, bytearray, memoryview, type(None))
+#: Enough of a broken record to know it again.
+_MAX_SHOWN = 200
 #: What Java calls the schema types of the others; it has no type for the rest.
 _SCHEMA_TYPES: Mapping[type, str] = {dict: "MAP", list: "ARRAY", tuple: "ARRAY"}
 
@@ -40,12 +42,12 @@ def decode_key(key: bytes) -> tuple[str, dict[str, Any] | None]:
     try:
         decoded = jackson_loads(key)
     except ValueError as error:
-        raise DataError(f"offset key {key!r} is not JSON: {error}") from error
+        raise DataError(f"the key is not JSON: {error}") from error
     if isinstance(decoded, list) and len(items := cast("list[Any]", decoded)) == 2:
         connector, partition = items
         if isinstance(connector, str) and (partition is None or isinstance(partition, dict)):
             return connector, cast("dict[str, Any] | None", partition)
-    raise DataError(f"offset key {key!r}: expected an array of a connector and a partition")
+    raise DataError("expected a key that is an array of a connector and a partition")
 
 
 def decode_value(value: bytes | None) -> dict[str, Any] | None:
@@ -59,9 +61,9 @@ def decode_value(value: bytes | None) -> dict[str, Any] | None:
     try:
         decoded = jackson_loads(value)
     except ValueError as error:
-        raise DataError(f"offset {value!r} is not JSON: {error}") from error
+        raise DataError(f"offset {value[:_MAX_SHOWN]!r} is not JSON: {error}") from error
     if decoded is not None and not isinstance(decoded, dict):
-        raise DataError(f"offset {value!r}: expected a JSON object")
+        raise DataError(f"offset {value[:_MAX_SHOWN]!r}: expected a JSON object")
     return cast("dict[str, Any] | None", decoded)
 
 

@@ -4,6 +4,7 @@ Java: KafkaBasedLog.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -37,8 +38,16 @@ _CONSUME_MESSAGES = 500
 _MAX_BATCHES_UNDER_WAY = 4
 #: The reader looks this often whether it is to stop; a record that comes in wakes it at once.
 _POLL_SECONDS = 0.2
+#: How often a topic that can be written again is looked for. A deletion is told by nothing else:
+#: the consumer waits for the topic in silence, and the producer's next record has brokers make it.
+_LOOK_SECONDS = 2.0
+#: Short: nothing is read meanwhile.
+_LOOK_TIMEOUT = 1.0
+_MAX_KEY_SHOWN = 200
 #: An internal topic is small; its reader needs little memory, and to know where partitions end.
+#: A topic that brokers make by themselves is not compacted.
 _CONSUMER_FORCED: Mapping[str, Any] = {
+    "allow.auto.create.topics": False,
     "enable.partition.eof": True,
     "fetch.queue.backoff.ms": 1,
     "queued.max.messages.kbytes": 16_384,
@@ -60,6 +69,14 @@ _FINAL = frozenset(
         KafkaError.TOPIC_EXCEPTION,
     }
 )
+#: How brokers say that the topic is not there.
+_GONE = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # confluent-kafka's public names begin so
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    }
+)
 
 
 class LogRecord(NamedTuple):
@@ -70,12 +87,25 @@ class LogRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
 
+    @property
+    def place(self) -> str:
+        """Say which one it is, in a log; a key that nobody can read may be very long."""
+        shown = repr(self.key if self.key is None else self.key[:_MAX_KEY_SHOWN])
+        return f"partition {self.partition}, offset {self.offset}, key {shown}"
+
 
 class TopicLog(Protocol):
     """What the stores stand on. For the event loop only."""
 
-    async def start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
-        """Read the topic to its end, then follow it; `on_records` is called on the loop.
+    async def start(
+        self,
+        on_records: Callable[[Sequence[LogRecord]], None],
+        on_made_anew: Callable[[], None] | None = None,
+    ) -> None:
+        """Read the topic to its end, then follow it; both functions are called on the loop.
+
+        `on_made_anew` is for a store that can write again what was in the topic. If the topic is
+        deleted, it is made anew, and that is called, also if others have made it.
 
         Raises:
             ConnectError: The topic cannot be made, read or used.
@@ -147,20 +177,30 @@ class KafkaTopicLog:
         self._positions: dict[int, int] = {}
         self._waiting: list[tuple[Mapping[int, int], asyncio.Future[None]]] = []
         self._on_records: Callable[[Sequence[LogRecord]], None]
+        self._on_made_anew: Callable[[], None] | None = None
+        #: For the reader's thread: the topic that it reads, "" before the first look; the last
+        #: reason why there is none; when to look again.
+        self._topic_id = ""
+        self._gone = ""
+        self._next_look = 0.0
         self._producer: Producer
         self._consumer: Consumer
         self._reader: threading.Thread | None = None
 
-    async def start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
+    async def start(
+        self,
+        on_records: Callable[[Sequence[LogRecord]], None],
+        on_made_anew: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_records, self._on_made_anew = on_records, on_made_anew
         try:
-            await self._start(on_records)
+            await self._start()
         except BaseException:
             await self.stop()
             raise
 
-    async def _start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
+    async def _start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._on_records = on_records
         await loop.run_in_executor(self._writer, self._open)
         self._reader = threading.Thread(
             target=self._read, args=(loop,), name=f"{self._topic}-reader", daemon=True
@@ -181,11 +221,15 @@ class KafkaTopicLog:
             self._consumer = Consumer(self._consumer_config)
         except (KafkaException, TypeError, ValueError) as error:
             raise ConnectError(f"topic {self._topic}: no client could be made: {error}") from error
+        self._positions = dict.fromkeys(self._assign(), 0)
+
+    def _assign(self) -> list[int]:
+        """Have the consumer read all partitions from their beginning; return these."""
         partitions = self._partitions()
-        self._positions = dict.fromkeys(partitions, 0)
         self._consumer.assign(
             [TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in partitions]
         )
+        return partitions
 
     def _partitions(self) -> list[int]:
         """Return the topic's partitions; a topic just made may take a moment to be known."""
@@ -212,6 +256,9 @@ class KafkaTopicLog:
         """Read until told to stop; on the reader's thread."""
         failing = False
         while not self._stopping.is_set():
+            if self._on_made_anew is not None and time.monotonic() >= self._next_look:
+                self._look(loop, self._on_made_anew)
+                self._next_look = time.monotonic() + _LOOK_SECONDS
             try:
                 first = self._consumer.poll(_POLL_SECONDS)
                 if first is None:
@@ -222,6 +269,8 @@ class KafkaTopicLog:
                 self._stopping.wait(1.0)
                 continue
             batch, positions, errors = _sorted_out(messages)
+            if self._on_made_anew is not None and any(each.code() in _GONE for each in errors):
+                errors, self._next_look = [], 0.0  # which tells what is the matter
             if errors and not failing:
                 log.warning("Topic %s cannot be read now: %s", self._topic, errors[0].str())
             if failing and batch:
@@ -234,6 +283,37 @@ class KafkaTopicLog:
             except RuntimeError:
                 break  # the loop has been closed; there is nobody to read for
         self._consumer.close()
+
+    def _look(self, loop: asyncio.AbstractEventLoop, on_made_anew: Callable[[], None]) -> None:
+        """Make the topic anew if it was deleted, and read the one that has taken its place."""
+        try:
+            found = self._admin.topic_id(self._topic, _LOOK_TIMEOUT)
+            if found is None:
+                self._make_anew()
+                found = self._admin.topic_id(self._topic, _LOOK_TIMEOUT)
+            if found is None or found == self._topic_id:
+                return
+            partitions = self._assign() if self._topic_id else None
+        except ConnectError as error:
+            log.debug("Topic %s cannot be looked for now: %s", self._topic, error)
+            return
+        self._topic_id, self._gone = found, ""
+        if partitions is not None:
+            log.warning("Topic %s was deleted while in use; it was made anew", self._topic)
+            with contextlib.suppress(RuntimeError):  # the loop has been closed
+                loop.call_soon_threadsafe(self._begin_again, partitions, on_made_anew)
+
+    def _make_anew(self) -> None:
+        try:
+            self._prepare()
+        except ConnectError as error:
+            if str(error) != self._gone:
+                self._gone = str(error)
+                log.error("Topic %s was deleted, and cannot be made anew: %s", self._topic, error)
+
+    def _begin_again(self, partitions: Sequence[int], on_made_anew: Callable[[], None]) -> None:
+        self._positions = dict.fromkeys(partitions, 0)
+        on_made_anew()
 
     def _make_room(self) -> bool:
         """Wait until the loop has taken earlier batches; return False if it is to stop."""

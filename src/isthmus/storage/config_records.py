@@ -153,30 +153,33 @@ class ConfigReader:
         try:
             value = None if record.value is None else jackson_loads(record.value)
         except ValueError as error:
-            log.error("Config topic, offset %d: the value is not JSON: %s", record.offset, error)
+            log.error("Config topic, %s: the value is not JSON: %s; skipped", record.place, error)
             return None
         self._offset = record.offset + 1
         try:
             return self._dispatch((record.key or b"").decode(errors="replace"), value)
         except _WrongRecordError as error:
-            log.error("Config topic, offset %d, key %r: %s", record.offset, record.key, error)
+            log.error("Config topic, %s: %s; skipped", record.place, error)
             return None
 
     def _dispatch(self, key: str, value: object) -> Event | None:
-        for prefix, read in (
-            ("target-state-", self._target_state),
-            ("connector-", self._connector),
-            ("task-", self._task),
-            ("commit-", self._commit),
-            ("restart-connector-", self._restart),
-            ("tasks-fencing-", self._task_count),
-            ("logger-cluster-", self._logger_level),
-        ):
+        readers: dict[str, Callable[[str, object], Event | None]] = {
+            "target-state-": self._target_state,
+            "connector-": self._connector,
+            "task-": self._task,
+            "commit-": self._commit,
+            "restart-connector-": self._restart,
+            "tasks-fencing-": self._task_count,
+            "logger-cluster-": self._logger_level,
+        }
+        for prefix, read in readers.items():
             if key.startswith(prefix):
                 return read(key.removeprefix(prefix), value)
         if key == "session-key":
             return self._key(value)
-        raise _WrongRecordError("unknown kind of record; skipped")
+        raise _WrongRecordError(
+            f"unknown kind of record, expected session-key or {', '.join(readers)}"
+        )
 
     def _target_state(self, name: str, value: object) -> Event | None:
         if value is None:
@@ -189,7 +192,9 @@ class ConfigReader:
         try:
             state = TargetState(cast("str", text))
         except ValueError:
-            raise _WrongRecordError(f"target state {text!r} is none of Connect's") from None
+            raise _WrongRecordError(
+                f"target state {repr(text)[:_MAX_SHOWN]}: expected one of {', '.join(TargetState)}"
+            ) from None
         changed = self._target_states.get(name, TargetState.STARTED) is not state
         self._target_states[name] = state
         if not changed or name not in self._configs:
@@ -265,7 +270,7 @@ class ConfigReader:
     def _logger_level(self, namespace: str, value: object) -> Event:
         level = _fields(value).get("level")
         if not isinstance(level, str):
-            raise _WrongRecordError(f"level {level!r}: expected a string")
+            raise _WrongRecordError(f"level {repr(level)[:_MAX_SHOWN]}: expected a string")
         return lambda listener: listener.logger_level_updated(namespace, level)
 
     def _key(self, value: object) -> Event:
@@ -284,7 +289,8 @@ class ConfigReader:
 
 def _fields(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _WrongRecordError(f"expected a JSON object, found {type(value).__name__}")
+        shown = jackson_dumps(value)[:_MAX_SHOWN].decode(errors="replace")
+        raise _WrongRecordError(f"expected a JSON object, found {shown}")
     return cast("dict[str, Any]", value)
 
 

@@ -173,6 +173,16 @@ class ConnectorOffsets:
         known = [partition for partition, _ in found]
         return [*found, *(entry for entry in others if entry[0] not in known)]
 
+    async def partitions_of(self, connector: str) -> list[dict[str, Any]]:
+        """Return each partition of the connector, also those whose offset makes no sense."""
+        if self._own is None:
+            return await self._workers.partitions_of(connector)
+        own = await self._own.started()
+        found, others = await asyncio.gather(
+            own.partitions_of(connector), self._workers.partitions_of(connector)
+        )
+        return [*found, *(partition for partition in others if partition not in found)]
+
 
 class _OwnTopic:
     """A connector's own topic, read from its first use on. For the event loop only."""

@@ -18,7 +18,11 @@ class MemoryLog:
         self._next_offset = 0
         self._on_records: Callable[[Sequence[LogRecord]], None] | None = None
 
-    async def start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
+    async def start(
+        self,
+        on_records: Callable[[Sequence[LogRecord]], None],
+        on_made_anew: Callable[[], None] | None = None,
+    ) -> None:
         self._on_records = on_records
 
     async def send(self, records: Sequence[Record]) -> None:

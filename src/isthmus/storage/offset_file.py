@@ -31,7 +31,11 @@ class OffsetFile(MemoryLog):
         self._values: dict[bytes, bytes] = {}
         self._writing = asyncio.Lock()
 
-    async def start(self, on_records: Callable[[Sequence[LogRecord]], None]) -> None:
+    async def start(
+        self,
+        on_records: Callable[[Sequence[LogRecord]], None],
+        on_made_anew: Callable[[], None] | None = None,
+    ) -> None:
         """Read the file; none, or an empty one, is a worker's first start.
 
         Raises:

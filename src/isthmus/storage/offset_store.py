@@ -33,6 +33,8 @@ class OffsetStore:
         self._spelled: dict[bytes, bytes] = {}
         #: The partitions that have an offset, by their connector and key.
         self._partitions: dict[str, dict[bytes, dict[str, Any]]] = {}
+        #: The keys that are none of this topic's.
+        self._unusable: set[bytes] = set()
 
     async def start(self) -> None:
         """Read the topic to its end, and follow it."""
@@ -77,12 +79,16 @@ class OffsetStore:
         for key, partition in self._partitions.get(connector, {}).items():
             try:
                 offset = decode_value(self._values[key])
-            except DataError as error:
-                log.warning("Offsets topic: %s; skipped", error)
-                continue
+            except DataError:
+                continue  # logged when it was read
             if offset is not None:
                 found.append((dict(partition), offset))
         return found
+
+    async def partitions_of(self, connector: str) -> list[dict[str, Any]]:
+        """Return each partition of a connector, also those whose offset makes no sense."""
+        await self._log.read_to_end()
+        return [dict(partition) for partition in self._partitions.get(connector, {}).values()]
 
     def _known(self, key: bytes) -> bytes:
         """Return the bytes under which the partition is in the topic, `key` if it is not."""
@@ -95,24 +101,46 @@ class OffsetStore:
 
     def _read(self, records: Sequence[LogRecord]) -> None:
         for record in records:
-            if record.key is None:
-                log.warning("Offsets topic, offset %d: no key; skipped", record.offset)
-            elif record.value is not None and record.key in self._values:
-                self._values[record.key] = record.value
-            else:
-                self._read_partition(record.key, record.value)
+            key, value = record.key, record.value
+            if key is None:
+                log.warning("Offsets topic, %s: expected a key; skipped", record.place)
+                continue
+            try:
+                if value is None or key not in self._values:
+                    self._read_partition(key, value)
+                self._read_offset(key, value)
+            except DataError as error:
+                log.warning("Offsets topic, %s: %s; skipped", record.place, error)
+
+    def _read_offset(self, key: bytes, value: bytes | None) -> None:
+        """Take an offset as it is: a task whose own offset makes no sense is to hear of it.
+
+        Raises:
+            DataError: It makes none.
+        """
+        if value is not None:
+            self._values[key] = value
+            if key not in self._unusable:
+                decode_value(value)
 
     def _read_partition(self, key: bytes, value: bytes | None) -> None:
-        """Take a key that is new, or gone."""
+        """Take a key that is new, or gone.
+
+        Raises:
+            DataError: It is none of this topic's; its value is kept all the same.
+        """
         if value is None and self._values.pop(key, None) is None:
+            return
+        if value is None and key in self._unusable:
+            self._unusable.discard(key)
             return
         if value is not None:
             self._values[key] = value
         try:
             connector, partition = decode_key(key)
-        except DataError as error:
-            log.warning("Offsets topic: %s; skipped", error)
-            return
+        except DataError:
+            self._unusable.add(key)
+            raise
         members = _sorted_members(connector, partition)
         partitions = self._partitions.setdefault(connector, {})
         if value is not None:

@@ -29,6 +29,7 @@ _FIRST_RETRY = 0.1
 _LONGEST_RETRY = 10.0
 #: A longer number is no task's; Python takes long to parse one, and refuses the longest.
 _MAX_DIGITS = 10
+_MAX_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class StatusStore:
         self._outbox: dict[bytes, _Write] = {}
         #: What this worker said last under each key.
         self._said: dict[bytes, Status] = {}
+        #: The topics in use that this worker has told of, as they were written.
+        self._said_topics: dict[bytes, bytes] = {}
         #: The keys of those in the outbox that have failed before.
         self._failed: set[bytes] = set()
         self._pending = asyncio.Event()
@@ -85,7 +88,7 @@ class StatusStore:
 
     async def start(self) -> None:
         """Read the topic to its end, and follow it."""
-        await self._log.start(self._read)
+        await self._log.start(self._read, self._say_all_again)
         self._sender = asyncio.create_task(self._send_pending(), name="status sender")
 
     async def stop(self) -> None:
@@ -172,12 +175,16 @@ class StatusStore:
                 "discoverTimestamp": int(self._clock() * 1000),
             }
         }
-        self._put(f"{_TOPIC}{topic}{_TOPIC_CONNECTOR}{task.connector}", jackson_dumps(value))
+        key = f"{_TOPIC}{topic}{_TOPIC_CONNECTOR}{task.connector}"
+        self._said_topics[key.encode()] = encoded = jackson_dumps(value)
+        self._put(key, encoded)
 
     def delete_topics(self, name: str) -> None:
         """Forget the topics that the connector uses."""
         for topic in self._topics.pop(name, ()):
-            self._put(f"{_TOPIC}{topic}{_TOPIC_CONNECTOR}{name}", None)
+            key = f"{_TOPIC}{topic}{_TOPIC_CONNECTOR}{name}"
+            self._said_topics.pop(key.encode(), None)
+            self._put(key, None)
 
     def _put(self, key: str, value: bytes | None, status: Status | None = None) -> None:
         encoded = key.encode()
@@ -198,6 +205,20 @@ class StatusStore:
         """
         if self._said.get(key.encode()) == known:
             self._put(key, _encode(known), known)
+
+    def _say_all_again(self) -> None:
+        """Write again all that this worker has said and still holds: the topic was made anew.
+
+        Each worker does so for its own work; what those wrote that are gone is gone.
+        """
+        for name, known in list(self._connectors.items()):
+            self._say_again(f"{_CONNECTOR}{name}", known)
+        for connector in list(self._tasks):
+            for task, known in self.tasks(connector).items():
+                self._say_again(f"{_TASK}{task}", known)
+        for key, value in self._said_topics.items():
+            self._put(key.decode(), value)
+        log.info("The status topic was made anew; %d statuses are to be written", len(self._outbox))
 
     async def _send_pending(self) -> None:
         pause = self._first_retry
@@ -239,7 +260,7 @@ class StatusStore:
             try:
                 self._read_one((record.key or b"").decode(errors="replace"), record)
             except ValueError as error:
-                log.error("Status topic, offset %d, key %r: %s", record.offset, record.key, error)
+                log.error("Status topic, %s: %s; skipped", record.place, error)
 
     def _read_one(self, key: str, record: LogRecord) -> None:
         if record.key in self._outbox:
@@ -254,7 +275,9 @@ class StatusStore:
         elif key.startswith(_TOPIC):
             self._read_topic(key.removeprefix(_TOPIC), record.value)
         else:
-            raise _WrongRecordError("unknown kind of record; skipped")
+            raise _WrongRecordError(
+                f"unknown kind of record, expected {_CONNECTOR}, {_TASK} or {_TOPIC}"
+            )
 
     def _is_overtaken(self, key: bytes, value: bytes | None) -> bool:
         """Tell whether what we say under the key gives way to what was just read.
@@ -274,8 +297,9 @@ class StatusStore:
             raise _WrongRecordError("expected status-topic-TOPIC:connector-CONNECTOR")
         if value is None:
             self._topics[name].discard(topic)
+            self._said_topics.pop(f"{_TOPIC}{key}".encode(), None)
             return
-        fields = _fields(_fields(jackson_loads(value)).get("topic"))
+        fields = _fields(_fields(_json(value)).get("topic"))
         if not isinstance(fields.get("name"), str) or not isinstance(fields.get("connector"), str):
             raise _WrongRecordError("expected the names of a topic and a connector")
         self._topics[name].add(topic)
@@ -338,15 +362,20 @@ def _encode(status: Status) -> bytes | None:
 
 
 def _decode(value: bytes) -> Status:
-    fields = _fields(jackson_loads(value))
+    fields = _fields(_json(value))
     generation, worker_id = fields.get("generation"), fields.get("worker_id")
     if isinstance(generation, bool) or not isinstance(generation, int):
-        raise _WrongRecordError(f"generation {generation!r}: expected an integer")
+        raise _WrongRecordError(f"generation {_shown(generation)}: expected an integer")
     if not isinstance(worker_id, str):
-        raise _WrongRecordError(f"worker_id {worker_id!r}: expected a string")
+        raise _WrongRecordError(f"worker_id {_shown(worker_id)}: expected a string")
+    try:
+        state = State(fields.get("state"))
+    except ValueError:
+        found = _shown(fields.get("state"))
+        raise _WrongRecordError(f"state {found}: expected one of {', '.join(State)}") from None
     trace, version = fields.get("trace"), fields.get("version")
     return Status(
-        state=State(fields.get("state")),
+        state=state,
         trace=trace if isinstance(trace, str) else None,
         worker_id=worker_id,
         generation=generation,
@@ -363,5 +392,17 @@ def _parse_task(text: str) -> ConnectorTaskId:
 
 def _fields(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _WrongRecordError(f"expected a JSON object, found {type(value).__name__}")
+        raise _WrongRecordError(f"expected a JSON object, found {_shown(value)}")
     return cast("dict[str, Any]", value)
+
+
+def _json(value: bytes) -> object:
+    try:
+        return jackson_loads(value)
+    except ValueError as error:
+        raise _WrongRecordError(f"the value is not JSON: {error}") from None
+
+
+def _shown(value: object) -> str:
+    """Return a JSON value for a message, the beginning of a long one."""
+    return jackson_dumps(value)[:_MAX_SHOWN].decode(errors="replace")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from isthmus.api.errors import ConnectError
+from isthmus.api.errors import ConnectError, DataError
 from isthmus.api.record import SourceOffset, SourcePartition
 from isthmus.channel import ReadOffsets
 from isthmus.kafka.offset_codec import decode_value, encode_key
@@ -33,8 +33,8 @@ class LinkOffsetReader:
         committed offsets until it expires.
 
         Raises:
-            ConnectError: The worker cannot read them, a partition is no JSON, or the process was
-                told to end meanwhile.
+            ConnectError: The worker cannot read them, a partition is no JSON, a stored offset makes
+                no sense, or the process was told to end meanwhile.
         """
         keys = [encode_key(self._connector, partition) for partition in partitions]
         is_ending = self._link.stopping.is_set()
@@ -48,4 +48,21 @@ class LinkOffsetReader:
         except ConnectError as error:
             raise ConnectError(f"Failed to fetch offsets. {error}") from error
         values = msgspec.msgpack.decode(reply.body, type=list[bytes | None])
-        return [decode_value(value) for value in values]
+        return [_decoded(*entry) for entry in zip(partitions, values, strict=True)]
+
+
+def _decoded(partition: SourcePartition, value: bytes | None) -> SourceOffset | None:
+    """Return the offset.
+
+    Where Java logs and goes on as if there were none, which starts the source from its beginning.
+
+    Raises:
+        ConnectError: It is none; the text says how to get rid of it.
+    """
+    try:
+        return decode_value(value)
+    except DataError as error:
+        raise ConnectError(
+            f"The stored offset of source partition {dict(partition)} cannot be used: {error}."
+            " Stop the connector, and alter or reset its offsets"
+        ) from error

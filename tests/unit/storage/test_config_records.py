@@ -404,8 +404,30 @@ def test_an_unusable_record_is_logged_once_with_its_offset_and_key(
         state(CONNECTOR, ("connector-d", "[]"))
 
     (line,) = caplog.records
-    assert "offset 1" in line.getMessage()
-    assert "connector-d" in line.getMessage()
+    assert line.getMessage() == (
+        "Config topic, partition 0, offset 1, key b'connector-d': expected a JSON object, found []"
+        "; skipped"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("connector-d", "{no json", "key b'connector-d': the value is not JSON"),
+        ("other", "{}", "unknown kind of record, expected session-key or target-state-, connector"),
+        ("target-state-c", '{"state":"ODD"}', "expected one of STARTED, PAUSED, STOPPED"),
+        ("connector-" + "d" * 5000, "[]", "ddd': expected a JSON object"),
+        ("connector-d", '"' + "d" * 5000 + '"', "expected a JSON object, found"),
+    ],
+)
+def test_an_unusable_record_is_logged_with_what_was_expected_in_one_short_line(
+    key: str, value: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    state(CONNECTOR, (key, value))
+
+    (line,) = caplog.records
+    assert reason in line.getMessage()
+    assert len(line.getMessage()) < 500
 
 
 KINDS = (

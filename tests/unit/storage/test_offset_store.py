@@ -147,3 +147,27 @@ async def test_no_records_whatever_make_the_store_raise(records: list[Any]) -> N
     latest = {key: value for key, value in records if key is not None}
     assert await store.get(list(latest)) == list(latest.values())
     await store.offsets_of("c")
+
+
+async def test_an_offset_that_was_cut_off_is_logged_when_it_is_read_and_can_be_removed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, _ = await started((A, b'{"p":1}'), (A, b'{"p":'))
+
+    assert await store.get([A]) == [b'{"p":']
+    assert await store.offsets_of("c") == []
+    assert await store.partitions_of("c") == [{"file": "a"}]
+    (line,) = caplog.records
+    assert "partition 0, offset 1, key" in line.getMessage()
+    assert "is not JSON" in line.getMessage()
+
+    await store.set([(A, None)])
+    assert await store.partitions_of("c") == []
+    assert len(caplog.records) == 1
+
+
+async def test_a_key_that_is_none_is_deleted_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    store, _ = await started((b"x", b"1"), (b"x", None))
+
+    assert await store.get([b"x"]) == [None]
+    assert len(caplog.records) == 1

@@ -453,7 +453,44 @@ async def test_an_unusable_record_is_logged_once_and_changes_nothing(
 
     assert store.connectors() == []
     assert store.topics("c") == []
-    assert len(caplog.records) == 1
+    (line,) = caplog.records
+    assert "partition 0, offset 0, key" in line.getMessage()
+    assert "expected" in line.getMessage() or "is not JSON" in line.getMessage()
+    await store.stop()
+
+
+async def test_what_a_worker_said_is_written_again_when_the_topic_is_made_anew() -> None:
+    ours, task = Status(State.RUNNING, None, "us", 2), ConnectorTaskId("c", 0)
+    store, log = await started((b"status-connector-other", said()))
+    store.put_connector("c", ours)
+    store.put_task(task, ours)
+    store.put_topic("t", task)
+    store.put_connector("gone", ours)
+    store.delete_connector("gone")
+    store.put_topic("forgotten", ConnectorTaskId("gone", 0))
+    store.delete_topics("gone")
+    await store.flush()
+
+    log.lose_all()
+    await store.flush()
+
+    assert log.keys == ["status-connector-c", "status-task-c-0", TOPIC_KEY.decode()]
+    assert store.connectors() == ["c", "other"]
+    await store.stop()
+
+
+async def test_what_another_worker_has_taken_over_is_not_said_again() -> None:
+    store, log = await started()
+    store.put_connector("c", Status(State.RUNNING, None, "us", 2))
+    await store.flush()
+    log.append((b"status-connector-c", said(generation=3)))
+    store.put_connector("d", Status(State.RUNNING, None, "us", 2))
+    await store.flush()
+
+    log.lose_all()
+    await store.flush()
+
+    assert log.keys == ["status-connector-d"]
     await store.stop()
 
 
