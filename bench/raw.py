@@ -22,7 +22,7 @@ from operator import length_hint
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from isthmus.config.clients import ClientKind, translate
-from isthmus.task.limits import keep_freed_memory
+from isthmus.heap import keep_freed_memory
 
 #: As many as make the calls themselves cheap, but a small part of all, to time from a twentieth on.
 _BATCH = 10_000

@@ -25,9 +25,9 @@ from bench.ground import Bench, registry_for
 from isthmus.connectors.file_sink import FileStreamSinkTask
 from isthmus.connectors.file_source import FileStreamSourceTask
 from isthmus.embedded.kafka import EmbeddedKafka
+from isthmus.heap import keep_freed_memory
 from isthmus.plugins import Plugins
 from isthmus.task.at_least_once import AtLeastOnce
-from isthmus.task.limits import keep_freed_memory
 from isthmus.task.pipeline import Pipeline, Step
 from isthmus.task.record_producer import RecordProducer
 from isthmus.task.sink import SinkRunner

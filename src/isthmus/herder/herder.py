@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
+from isthmus import heap
 from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId
 from isthmus.config.worker import WorkerConfig
@@ -361,6 +362,7 @@ class Herder:
         log.info("Starting connectors and tasks using config offset %d", self.state.offset)
         await self.work.start(assigned_work(self._assignment))
         log.info("Finished starting connectors and tasks")
+        heap.trim()  # else each rebalance takes some pages that nobody uses again
         if self.is_leader:
             self.leader.clean_statuses(self.state)
         self.stages.begin("polling the group coordinator until interrupted")

@@ -13,11 +13,12 @@ from isthmus.channel import (
     TargetState,
 )
 from isthmus.config.supervision import Supervision
+from isthmus.heap import keep_freed_memory
 from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.connector import ConnectorRunner
 from isthmus.task.failure import kind_of, trace_of_failure
 from isthmus.task.jobs import run_job
-from isthmus.task.limits import apply_limits, keep_freed_memory
+from isthmus.task.limits import apply_limits
 from isthmus.task.link import Link
 from isthmus.task.sink import SinkRunner
 from isthmus.task.source import SourceRunner

@@ -31,12 +31,12 @@ from isthmus.config.clients import sink_consumer_config
 from isthmus.config.connector import SinkTopics, sink_topics
 from isthmus.config.supervision import Supervision
 from isthmus.config.worker import WorkerConfig
+from isthmus.heap import give_back_memory
 from isthmus.plugins import Plugins
 from isthmus.task.consumed import key_of, positions, raw_batches
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errant import ErrantRecords
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
-from isthmus.task.limits import give_back_memory
 from isthmus.task.link import Link
 from isthmus.task.metrics import ErrorCounts, SinkMetrics, TaskMetrics
 from isthmus.task.pipeline import sink_pipeline

@@ -28,6 +28,7 @@ from isthmus.config.client_keys import ClientKind
 from isthmus.config.clients import source_producer_config
 from isthmus.config.offsets_topic import offsets_topic
 from isthmus.config.worker import WorkerConfig
+from isthmus.heap import give_back_memory
 from isthmus.plugins import Plugins
 from isthmus.task.at_least_once import AtLeastOnce
 from isthmus.task.boundaries import boundary_of
@@ -35,7 +36,6 @@ from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.delivery import Delivery, SourceParts
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
 from isthmus.task.exactly_once import ExactlyOnce
-from isthmus.task.limits import give_back_memory
 from isthmus.task.link import Link
 from isthmus.task.metrics import ErrorCounts, SourceMetrics, TaskMetrics
 from isthmus.task.offset_reader import LinkOffsetReader
