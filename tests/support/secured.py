@@ -47,10 +47,21 @@ class Certificate:
     key: ec.EllipticCurvePrivateKey
 
     @classmethod
-    def make(cls, name: str, issuer: Self | None = None, *, is_ca: bool = False) -> "Certificate":
+    def make(
+        cls,
+        name: str,
+        issuer: Self | None = None,
+        *,
+        is_ca: bool = False,
+        host: str | None = None,
+        expired: bool = False,
+    ) -> "Certificate":
+        """Make one that is valid for a day, for `host` alone or, if None, for this machine."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        if host is not None:
+            hosts = [x509.DNSName(host)]
         now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()
@@ -58,8 +69,8 @@ class Certificate:
             .issuer_name(subject if issuer is None else issuer.certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
+            .not_valid_before(now - datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=-1 if expired else 1))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         )

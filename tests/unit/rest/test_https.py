@@ -5,6 +5,7 @@ import http.client
 import socket
 import ssl
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,29 @@ def test_who_has_no_certificate_is_refused_where_one_is_required(start: Start) -
     with pytest.raises((ssl.SSLError, ConnectionError)):
         server.request("GET", "/", tls=client_context(TRUST))
     assert server.request("GET", "/", tls=client_context(MUTUAL)).status == 200
+
+
+def test_a_client_that_knows_only_tls_1_1_is_refused(start: Start) -> None:
+    server = start(RestConfig(listeners=[_HTTPS], tls=IDENTITY))
+    old = client_context(TRUST)
+    old.set_ciphers("DEFAULT@SECLEVEL=0")
+    with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        server.request("GET", "/", tls=old)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert server.request("GET", "/", tls=old).status == 200
+
+
+def test_a_client_whose_certificate_nobody_here_trusts_is_refused(start: Start) -> None:
+    pem = _STORES.parent / "client.pem"
+    server = start(RestConfig(listeners=[_HTTPS], tls=MUTUAL))
+    stranger = {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(pem)}
+
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        server.request("GET", "/", tls=client_context(TRUST | stranger))
 
 
 def test_a_client_that_speaks_no_tls_harms_nobody(
