@@ -22,6 +22,16 @@ _ONLY_DICTS: Final = {dict}
 _ONLY_TEXT: Final = {str}
 
 
+class Whole(list[Any]):
+    """A column of which somebody knows that it holds no null, so that nobody needs to look again.
+
+    Looking takes 0.02 µs a value, ten times as long as a copy of the column, and each
+    transformation would look.
+    """
+
+    __slots__ = ()
+
+
 class Columnar(Sequence[ItemT], Generic[ItemT]):
     """Items that have the same members in the same order; equal to a list of equal items."""
 

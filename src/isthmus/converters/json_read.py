@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
-from isthmus.api.columnar import Maps, Structs
+from isthmus.api.columnar import Maps, Structs, Whole
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import to_float32
 from isthmus.api.logical import (
@@ -270,7 +270,11 @@ def rows_reader(schema: Schema | None, *, replace_null: bool) -> RowsReader | No
         found = maps.columns
         if not all(is_done(column) for is_done, column in zip(checks, found, strict=True)):
             return None
-        return Structs(schema, found)
+        columns = [
+            column if field.schema.optional else Whole(column)
+            for field, column in zip(fields, found, strict=True)
+        ]
+        return Structs(schema, columns)
 
     return read
 

@@ -27,8 +27,17 @@ _RESETS: Final[Mapping[object, int]] = {"earliest": -2, "latest": -1}
 _TIMEOUT: Final = 5.0
 
 
-def raw_batches(messages: Sequence[Message]) -> list[SinkBatch]:
-    """Return the messages, none of them an error, as one batch for each partition."""
+def raw_batches(messages: Sequence[Message], partitions: int = 0) -> list[SinkBatch]:
+    """Return the messages, none of them an error, as one batch for each partition.
+
+    `partitions` is how many they can be of, 0 if nobody knows: of one, none is looked at.
+    """
+    if partitions == 1:
+        return [_raw_batch(messages)]
+    return _batches_apart(messages)
+
+
+def _batches_apart(messages: Sequence[Message]) -> list[SinkBatch]:
     topics, partitions = list(map(Message.topic, messages)), list(map(Message.partition, messages))
     if topics.count(topics[0]) == partitions.count(partitions[0]) == len(messages):
         return [_raw_batch(messages)]

@@ -284,7 +284,7 @@ class SinkRunner:
 
         What the pipeline dropped or skipped is behind us as well.
         """
-        consumed = raw_batches(messages)
+        consumed = raw_batches(messages, len(self._context.partitions))
         if self._errant is not None:
             self._errant.keep(consumed)
         for batch in consumed:

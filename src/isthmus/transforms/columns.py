@@ -11,7 +11,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar
 
-from isthmus.api.columnar import Columnar, Maps
+from isthmus.api.columnar import Columnar, Maps, Whole
 from isthmus.api.config_def import ConfigDef, Importance, Type
 from isthmus.api.errors import DataError
 from isthmus.api.java_text import java_class
@@ -125,7 +125,7 @@ class ColumnTransformation(SideTransformation):
 
 def has_null(column: Column) -> bool:
     """Return whether a key or value of the column is null."""
-    return not isinstance(column, Columnar) and NoneType in set(map(type, column))
+    return not isinstance(column, Columnar | Whole) and NoneType in set(map(type, column))
 
 
 def without_nulls(column: Column) -> Column:

@@ -57,3 +57,11 @@ def test_the_type_of_timestamps_is_named_as_in_java() -> None:
     (batch,) = raw_batches([message(0, 1, timestamp=(2, 5))])
 
     assert batch.timestamp_type == "LogAppendTime"
+
+
+def test_messages_that_can_only_be_of_one_partition_are_one_batch_without_a_look() -> None:
+    messages = [message(3, 5), message(3, 6)]
+
+    (batch,) = raw_batches(messages, 1)
+
+    assert (batch.topic, batch.partition, batch.offsets) == ("t", 3, range(5, 7))

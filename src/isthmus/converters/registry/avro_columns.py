@@ -23,6 +23,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
+from isthmus.api.columnar import Whole
+
 #: The data of records, and the byte at which each begins → a column of each member.
 #: Raises IndexError, ValueError or struct.error if one is not of the schema.
 ReadColumns = Callable[[Sequence[bytes], int], list[Sequence[Any]]]
@@ -78,13 +80,11 @@ def columns_reader(schema: Any) -> ReadColumns | None:
     made: dict[str, Any] = {}
     exec(_source(known), dict(_READERS), made)  # of the pieces above alone
     read = made["read"]
-    texts = [n for n, (kind, _) in enumerate(known) if kind == "string"]
+    finish = [_finish(kind, null) for kind, null in known]
 
     def read_columns(data: Sequence[bytes], start: int) -> list[Sequence[Any]]:
         columns: list[Sequence[Any]] = read(data, start) or [()] * len(known)
-        for n in texts:
-            columns[n] = _decoded(columns[n])
-        return columns
+        return [made(column) for made, column in zip(finish, columns, strict=True)]
 
     return read_columns
 
@@ -124,7 +124,16 @@ def _indented(piece: str, by: int) -> str:
     return "".join(f"{' ' * by}{line}\n" for line in piece.splitlines())
 
 
-def _decoded(column: Sequence[bytes | None]) -> list[str | None]:
-    if None in column:
-        return [None if text is None else text.decode() for text in column]
-    return list(map(bytes.decode, cast("Sequence[bytes]", column)))
+def _finish(kind: str, null: int | None) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return what makes the column of what was read of a member."""
+    if null is None:
+        return _decoded if kind == "string" else Whole
+    return _decoded_if_there if kind == "string" else list
+
+
+def _decoded(column: Sequence[bytes]) -> Whole:
+    return Whole(map(bytes.decode, column))
+
+
+def _decoded_if_there(column: Sequence[bytes | None]) -> list[str | None]:
+    return [None if text is None else text.decode() for text in column]
