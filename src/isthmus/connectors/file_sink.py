@@ -1,14 +1,15 @@
 """Records as lines at the end of a file, or on standard output. Java: FileStreamSinkConnector.
 
 A value becomes the text that Java prints for it, and bytes are written as they are. All lines of
-a `put` are written at once, so nothing waits to be flushed, and several tasks can append to one
-file without tearing each other's lines. Neither `put` nor `flush` waits for the disk (`fsync`): the
-end of the machine may lose lines whose offsets are committed, as with Java.
+a `put` are written within it, in pieces of whole lines, so nothing waits to be flushed, and several
+tasks can append to one file without tearing each other's lines. Neither `put` nor `flush` waits for
+the disk (`fsync`): the end of the machine may lose lines whose offsets are committed, as with Java.
 """
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from isthmus import CONNECT_VERSION
@@ -24,6 +25,9 @@ from isthmus.logs import write_lines
 
 _FILE: Final = "file"
 _STDOUT: Final = 1
+#: Bytes that are joined, encoded and written while the processor's cache still holds them: lines of
+#: a megabyte would else be copied from memory to memory, a hundred at a time.
+_PIECE: Final = 2 << 20
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +96,9 @@ class FileStreamSinkTask(SinkTask):
 
     def put(self, records: SinkRecords) -> None:
         assert self._descriptor is not None, "put comes after start"
-        data = b"".join(map(_lines, records.batches))
         try:
-            write_lines(self._descriptor, data)
+            for piece in _pieces(records.batches):
+                write_lines(self._descriptor, piece)
         except OSError as error:
             raise ConnectError(
                 f"Could not write {len(records)} records to {self._path or 'standard output'}:"
@@ -107,18 +111,33 @@ class FileStreamSinkTask(SinkTask):
         self._descriptor = None
 
 
-def _lines(batch: SinkBatch) -> bytes:
+def _pieces(batches: Iterable[SinkBatch]) -> Iterator[bytes]:
+    """Return the lines of all batches, in as few pieces as that size allows."""
+    held: list[bytes] = []
+    for lines in chain.from_iterable(map(_lines, batches)):
+        held.append(lines)
+        if sum(map(len, held)) >= _PIECE:
+            yield b"".join(held)
+            held.clear()
+    if held:
+        yield b"".join(held)
+
+
+def _lines(batch: SinkBatch) -> Iterator[bytes]:
     """Return the values of a batch as text, each with a line end."""
     if not batch.values:
-        return b""
+        return
     is_columnar = isinstance(batch.values, Columnar)
     kinds: set[type] = set() if is_columnar else set(map(type, batch.values))
     if bytes in kinds:
-        return b"".join(_line(value, batch.value_schema) for value in batch.values)
+        yield b"".join(_line(value, batch.value_schema) for value in batch.values)
+        return
     are_text = kinds == {str}
     texts = batch.values if are_text else java_texts(batch.values, batch.value_schema)
-    # Half of a surrogate pair is the only text without a UTF-8 form; Java writes `?` as well.
-    return "\n".join([*texts, ""]).encode("utf-8", "replace")
+    rows = 1 + _PIECE // (1 + len(texts[0]))  # a guess for all
+    for start in range(0, len(texts), rows):
+        # Half of a surrogate pair is the only text without a UTF-8 form; Java writes `?` as well.
+        yield "\n".join([*texts[start : start + rows], ""]).encode("utf-8", "replace")
 
 
 def _line(value: Any, schema: Schema | None) -> bytes:

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +208,14 @@ def test_the_connector_makes_as_many_equal_tasks_as_it_may() -> None:
 
     assert connector.task_configs(3) == [{"file": "f"}] * 3
     assert connector.alter_offsets({}, {("t", 0): None}) is True
+
+
+@pytest.mark.parametrize("lengths", [[3_000_000, 5, 2_000_000], [400_000] * 7, [1] * 9])
+def test_lines_of_any_length_are_written_whole_and_in_their_order(
+    tmp_path: Path, lengths: Sequence[int]
+) -> None:
+    values = [str(n) * length for n, length in enumerate(lengths)]
+
+    made = written(tmp_path / "out.txt", *values, schema=STRING)
+
+    assert made == "".join(f"{value}\n" for value in values).encode()
