@@ -1,6 +1,7 @@
 """The same requests to Apache's worker and to ours: each test is a claim about both."""
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,17 +33,25 @@ class Connect:
     def send(
         self, method: str, path: str, body: object = None, *, raw: bytes | None = None
     ) -> tuple[int, Any]:
-        """Return the status and the JSON of the answer, or None if it has no body."""
+        """Return the status and the JSON of the answer, or None if it has no body.
+
+        A worker that has read a change and not yet rebalanced for it does nothing and says so,
+        with 409 or 500; clients ask again, and so does this for 30 s.
+        """
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        answer = urllib3.request(
-            method,
-            self.url + path,
-            body=content,
-            headers={"Content-Type": "application/json"},
-            timeout=30.0,
-            retries=False,
-        )
-        return answer.status, json.loads(answer.data) if answer.data else None
+        deadline = time.monotonic() + 30.0
+        while True:
+            answer = urllib3.request(
+                method,
+                self.url + path,
+                body=content,
+                headers={"Content-Type": "application/json"},
+                timeout=30.0,
+                retries=False,
+            )
+            if b"because a rebalance is expected" not in answer.data or time.monotonic() > deadline:
+                return answer.status, json.loads(answer.data) if answer.data else None
+            time.sleep(0.02)
 
     def config(self, **changes: str) -> dict[str, str]:
         """Return the config of a file source whose file stays empty."""
