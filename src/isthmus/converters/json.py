@@ -8,6 +8,7 @@ converter against the latter. With schemas, the messages of a batch mostly begin
 bytes up to their payload: the schema is parsed once, and after that only payloads are.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, repeat
@@ -16,7 +17,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from isthmus.api.columnar import Maps, Structs
+from isthmus.api.columnar import Structs
 from isthmus.api.config_def import (
     CaseInsensitiveValidString,
     ConfigDef,
@@ -31,6 +32,7 @@ from isthmus.api.schema import Schema
 from isthmus.api.schema import Type as SchemaType
 from isthmus.converters import json_text
 from isthmus.converters.json_columns import write_members
+from isthmus.converters.json_objects import ObjectParser
 from isthmus.converters.json_read import DigitsNeeded, Reader, RowsReader, reader, rows_reader
 from isthmus.converters.json_schema import schema_from_json, schema_to_json
 from isthmus.converters.json_text import Parsed
@@ -90,7 +92,7 @@ class _Source(NamedTuple):
         rows = self.read_rows(payloads) if self.read_rows else None
         if rows is not None:
             return rows
-        return list(map(self.read, payloads)) if json_text.is_plain(parsed.joined) else None
+        return list(map(self.read, payloads)) if parsed.is_plain() else None
 
 
 class JsonConverter(Converter, HeaderConverter):
@@ -107,6 +109,7 @@ class JsonConverter(Converter, HeaderConverter):
         self._prefix = b""
         #: Set by `schema.content`: whole messages are payloads.
         self._content: _Source | None = None
+        self._objects: defaultdict[str, ObjectParser] = defaultdict(ObjectParser)
 
     def config(self) -> ConfigDef:
         return _define_options(converter_config())
@@ -201,13 +204,9 @@ class JsonConverter(Converter, HeaderConverter):
     def to_connect_batch(self, topic: str, data: Sequence[bytes | None]) -> Sequence[Run]:
         if not self._schemas_enabled:
             # Without a schema, an empty value and a null one are what the text `null` is.
-            parsed = json_text.parse_all([item or b"null" for item in data])
-            if parsed is not None:
-                maps = Maps.of(parsed.items)
-                if maps is not None and all(map(json_text.are_plain, maps.columns)):
-                    return [Run(None, maps)]
-                if json_text.is_plain(parsed.joined):
-                    return [Run(None, parsed.items)]
+            parsed = self._objects[topic].parse_all([item or b"null" for item in data])
+            if parsed is not None and parsed.is_plain():
+                return [Run(None, parsed.items)]
             return [Run(None, [self.to_connect(topic, item).value for item in data])]
         if None not in data:
             return self._read_runs(topic, cast("Sequence[bytes]", data))
@@ -224,7 +223,7 @@ class JsonConverter(Converter, HeaderConverter):
         """Return the messages as one run if they have one schema, else as many as there are."""
         if data:
             try:
-                found = self._payloads(data)
+                found = self._payloads(self._objects[topic], data)
                 if found is not None:
                     source, parsed = found
                     values = source.read_all(parsed)
@@ -234,10 +233,12 @@ class JsonConverter(Converter, HeaderConverter):
                 pass
         return super().to_connect_batch(topic, data)
 
-    def _payloads(self, data: Sequence[bytes]) -> tuple[_Source, Parsed] | None:
+    def _payloads(
+        self, objects: ObjectParser, data: Sequence[bytes]
+    ) -> tuple[_Source, Parsed] | None:
         """Return the parsed payloads and how to read them; None if messages begin differently."""
         if self._content is not None:
-            parsed = json_text.parse_all(data)
+            parsed = objects.parse_all(data)
             return None if parsed is None else (self._content, parsed)
         if not (self._prefix and data[0].startswith(self._prefix)):
             self._prefix = _prefix_of(data[0]) or b""
@@ -246,7 +247,7 @@ class JsonConverter(Converter, HeaderConverter):
         if not begin_so or not all(map(bytes.endswith, data, repeat(b"}"))):
             return None
         # A copy of what is between is half the time of a search for the ends in one text.
-        parsed = json_text.parse_all(list(map(itemgetter(slice(len(prefix), -1)), data)))
+        parsed = objects.parse_all(list(map(itemgetter(slice(len(prefix), -1)), data)))
         if parsed is None:
             return None
         return self._source(orjson.loads(prefix[len(_SCHEMA) : -len(_PAYLOAD)])), parsed

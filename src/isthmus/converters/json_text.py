@@ -20,10 +20,12 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
+from isthmus.api.columnar import Maps
+
 #: Stands between the texts that `parse_all` joins. Nobody who writes the texts can know it. It has
 #: fewer digits than `is_plain` minds.
-_SEPARATOR: Final = secrets.randbits(50)
-_SEPARATOR_TEXT: Final = b",%d," % _SEPARATOR
+SEPARATOR: Final = secrets.randbits(50)
+SEPARATOR_TEXT: Final = b",%d," % SEPARATOR
 
 #: The types of values that orjson reads as Jackson does, but for the integer at hand.
 _NEVER_READ_OTHERWISE: Final = frozenset({str, int, bool, type(None)})
@@ -86,15 +88,25 @@ def read_exactly(data: bytes) -> Any:
 class Parsed(NamedTuple):
     """What many texts hold."""
 
-    items: list[Any]
-    #: All of them in one text, for `is_plain`.
+    items: Sequence[Any]
+    #: All of them in one text.
     joined: bytes
+    is_known_to_be_plain: bool = False
+
+    def is_plain(self) -> bool:
+        """Return whether Jackson reads the same; values tell it sooner than the text."""
+        if self.is_known_to_be_plain:
+            return True
+        items = self.items
+        if isinstance(items, Maps) and all(map(are_plain, items.columns)):
+            return True
+        return is_plain(self.joined)
 
 
-def read_all(texts: Sequence[bytes]) -> list[Any] | None:
+def read_all(texts: Sequence[bytes]) -> Sequence[Any] | None:
     """Return what `read` returns for each; None if that takes a look at them one by one."""
     parsed = parse_all(texts)
-    return parsed.items if parsed is not None and is_plain(parsed.joined) else None
+    return parsed.items if parsed is not None and parsed.is_plain() else None
 
 
 def parse_all(texts: Sequence[bytes]) -> Parsed | None:
@@ -104,13 +116,13 @@ def parse_all(texts: Sequence[bytes]) -> Parsed | None:
     cannot be a part of a text. So if it makes up every second item, each text is one item, whole
     and valid by itself: one that is not (`1,2`, or `[1` and `2]`) would shift or swallow it.
     """
-    joined = _SEPARATOR_TEXT.join(texts)
+    joined = SEPARATOR_TEXT.join(texts)
     try:
         items: list[Any] = orjson.loads(b"[%b]" % joined)
     except orjson.JSONDecodeError:
         return None
     separators = items[1::2]
-    if len(items) != 2 * len(texts) - 1 or separators.count(_SEPARATOR) != len(texts) - 1:
+    if len(items) != 2 * len(texts) - 1 or separators.count(SEPARATOR) != len(texts) - 1:
         return None
     return Parsed(items[::2], joined)
 

@@ -14,7 +14,12 @@ from isthmus.plugins import PluginKind, Plugins
 PLUGINS = Plugins.discover()
 NAMES = ("a", "b", "c", "d")
 VALUES = st.one_of(
-    st.integers(-200, 2**63), st.text(max_size=2), st.sampled_from(["1", "true", "2.5", None, True])
+    st.integers(-200, 2**63),
+    st.floats(allow_nan=False),
+    st.text(max_size=2),
+    st.sampled_from(["1", "true", "2.5", None, True]),
+    st.dictionaries(st.sampled_from(["a", "b"]), st.integers(0, 1), max_size=2),
+    st.lists(st.integers(0, 1), max_size=2),
 )
 SOME = st.lists(st.sampled_from(NAMES), max_size=2, unique=True).map(",".join)
 PAIRS = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).map(":".join)
