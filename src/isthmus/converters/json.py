@@ -84,6 +84,10 @@ class _Source(NamedTuple):
     #: For structs without objects or arrays in them: how many are read at once.
     read_rows: RowsReader | None
 
+    @property
+    def is_flat(self) -> bool:
+        return self.read_rows is not None
+
     def read_all(self, parsed: Parsed) -> Sequence[Any] | None:
         """Return the value of each payload; None if they take a look one by one."""
         payloads = parsed.items
@@ -238,7 +242,7 @@ class JsonConverter(Converter, HeaderConverter):
     ) -> tuple[_Source, Parsed] | None:
         """Return the parsed payloads and how to read them; None if messages begin differently."""
         if self._content is not None:
-            parsed = objects.parse_all(data)
+            parsed = objects.parse_all(data, in_any_order=self._content.is_flat)
             return None if parsed is None else (self._content, parsed)
         if not (self._prefix and data[0].startswith(self._prefix)):
             self._prefix = _prefix_of(data[0]) or b""
@@ -246,11 +250,14 @@ class JsonConverter(Converter, HeaderConverter):
         begin_so = prefix and all(map(bytes.startswith, data, repeat(prefix)))
         if not begin_so or not all(map(bytes.endswith, data, repeat(b"}"))):
             return None
-        # A copy of what is between is half the time of a search for the ends in one text.
-        parsed = objects.parse_all(list(map(itemgetter(slice(len(prefix), -1)), data)))
-        if parsed is None:
+        try:
+            source = self._source(orjson.loads(prefix[len(_SCHEMA) : -len(_PAYLOAD)]))
+        except DataError:  # of which a message that is no JSON says nothing
             return None
-        return self._source(orjson.loads(prefix[len(_SCHEMA) : -len(_PAYLOAD)])), parsed
+        # A copy of what is between is half the time of a search for the ends in one text.
+        payloads = list(map(itemgetter(slice(len(prefix), -1)), data))
+        parsed = objects.parse_all(payloads, in_any_order=source.is_flat)
+        return None if parsed is None else (source, parsed)
 
     def _source(self, described: Any) -> _Source:
         try:

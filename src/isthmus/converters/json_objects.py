@@ -4,7 +4,8 @@ The objects of a topic mostly have the same members, of the same types, laid out
 a few batches were like that, the next ones are read into rows of slots by msgspec, which takes half
 the time of dicts, of their comparison and of a look at all types. The rows are written again: only
 if that gives the very bytes that were read did the objects have these members in this order, each
-once, and nothing else was lost. Whatever comes in another way is parsed as `json_text` does.
+once. Where the order is of no account, neither is that: the last of two members with one name is
+what Jackson takes, too. Whatever comes in another way is parsed as `json_text` does.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,10 +54,13 @@ class ObjectParser:
         #: How many batches in a row had these names and were not read as rows.
         self._alike = 0
 
-    def parse_all(self, texts: Sequence[bytes]) -> Parsed | None:
-        """Return what `json_text.parse_all` does, as `Maps` if the items are alike."""
+    def parse_all(self, texts: Sequence[bytes], *, in_any_order: bool = False) -> Parsed | None:
+        """Return what `json_text.parse_all` does, as `Maps` if the items are alike.
+
+        In any order: it does not matter in which order the members of an object stand.
+        """
         if self._shape is not None:
-            read = self._shape.read(texts)
+            read = self._shape.read(texts, in_any_order=in_any_order)
             if read is not None:
                 return read
             self._shape, self._pause = None, _PAUSE
@@ -112,8 +116,11 @@ class _Shape:
         self._members: Final = list(map(attrgetter, slots))
         self._mixed: Final = [place for place, kind in enumerate(kinds) if kind is Any]
 
-    def read(self, texts: Sequence[bytes]) -> Parsed | None:
-        """Return the objects; None if a text is none, or was not written in this way."""
+    def read(self, texts: Sequence[bytes], *, in_any_order: bool) -> Parsed | None:
+        """Return the objects; None if a text is none, or was not written in this way.
+
+        In any order: members may also stand in another, and be laid out in another way.
+        """
         joined = self._between.join(texts)
         array = b"[%b]" % joined
         try:
@@ -121,7 +128,7 @@ class _Shape:
             separators = items[1::2]
             if len(items) != 2 * len(texts) - 1 or separators.count(SEPARATOR) != len(texts) - 1:
                 return None
-            if self._write(items) != array:
+            if not in_any_order and self._write(items) != array:
                 return None
             rows = items[::2]
             columns: list[Column] = [Whole(map(member, rows)) for member in self._members]
