@@ -75,11 +75,12 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait until GET of `path` answers with a body that holds each of these texts."""
+    """Wait until GET of `path` answers with a body that holds each of these texts, for `hold` s."""
 
     path: str
     texts: Sequence[str]
     timeout: float = 90.0
+    hold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,18 @@ class Script:
     more_listeners: int = 0
 
 
-def settled(name: str, *states: str) -> Wait:
-    """Wait until a connector and its tasks are in these states."""
+def settled(name: str, *states: str, hold: float = 0.0) -> Wait:
+    """Wait until a connector and its tasks are in these states.
+
+    They may be so already while a changed config is still on its way, and then be UNASSIGNED until
+    they have been started with it: what reads their status next has to have them hold for a while.
+    """
     connector, *tasks = states
     texts = [f'"connector":{{"state":"{connector}"']
     texts += [f'"id":{task},"state":"{state}"' for task, state in enumerate(tasks)]
     if not tasks:
         texts.append('"tasks":[]')
-    return Wait(f"/connectors/{name}/status", texts)
+    return Wait(f"/connectors/{name}/status", texts, hold=hold)
 
 
 class Answer(dict[str, Any]):
@@ -152,13 +157,17 @@ class Target:
         return Answer(request=step.name, status=status, headers=kept, body=shown)
 
     def _wait(self, step: Wait) -> None:
-        deadline = time.monotonic() + step.timeout
+        held_from = time.monotonic()
+        deadline = held_from + step.timeout
         while True:
             _, _, body = self._exchange(Send("GET", step.path))
             text = self._hide(body.decode())
-            if all(wanted in text for wanted in step.texts):
+            now = time.monotonic()
+            if not all(wanted in text for wanted in step.texts):
+                held_from = now
+            elif now - held_from >= step.hold:
                 return
-            if time.monotonic() > deadline:
+            if now > deadline:
                 raise AssertionError(f"{step.path}: wanted {step.texts}, last seen {text}")
             time.sleep(0.1)
 
