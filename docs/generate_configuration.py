@@ -53,9 +53,6 @@ _OTHER_NAMES: Final = "io.apicurio."
 _NO_EFFECT: Final = (
     "metric.reporters",
     "metrics.",
-    "rest.extension.classes",
-    "ssl.client.auth",
-    "config.action.reload",
 )
 
 _KINDS: Final = tuple(ClientKind)

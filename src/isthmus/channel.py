@@ -254,6 +254,19 @@ class ReadyToStart(Message, frozen=True):
     request: int
 
 
+class ReadTaskConfig(Message, frozen=True):
+    """Task → worker: the reply's body is a `TaskConfig` as MessagePack."""
+
+    request: int
+
+
+class TaskConfig(msgspec.Struct, frozen=True):
+    """The config that a task was started with, its `${…}` resolved again."""
+
+    config: dict[str, str | None]
+    secrets: dict[str, str]
+
+
 class ReadOffsets(Message, frozen=True):
     """Child → worker: the reply's body is a MessagePack list of values in the order of `keys`.
 
@@ -328,6 +341,7 @@ AnyMessage: TypeAlias = (
     | StateChanged
     | ReconfigurationRequested
     | ReadyToStart
+    | ReadTaskConfig
     | ReadOffsets
     | WriteOffsets
     | SpellOffsetKeys

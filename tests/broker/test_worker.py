@@ -14,6 +14,7 @@ from isthmus.api.errors import ConnectError
 from isthmus.channel import ConnectorTaskId, State, TargetState
 from isthmus.config.tasks_max import TooManyTasksError
 from isthmus.kafka.offset_codec import encode_key, encode_value
+from isthmus.worker.requests import TaskAnswers
 from isthmus.worker.worker import PluginError, Worker
 from tests.support.bare_worker import (
     TASK_0,
@@ -348,8 +349,9 @@ async def test_a_task_that_is_not_verified_fails_before_its_start_with_the_reaso
     worker: Worker, listener: RecordingListener
 ) -> None:
     config = source_config()
+    answers = TaskAnswers(lambda: config, not_this_task)
 
-    await worker.start_task(TASK_0, config, config, TargetState.STARTED, not_this_task)
+    await worker.start_task(TASK_0, config, config, TargetState.STARTED, answers)
     await listener.state(TASK_0, State.FAILED)
 
     trace = listener.traces[TASK_0]
@@ -361,8 +363,9 @@ async def test_a_task_that_waits_to_be_verified_can_be_stopped(
     worker: Worker, listener: RecordingListener
 ) -> None:
     config = source_config()
+    answers = TaskAnswers(lambda: config, never)
 
-    await worker.start_task(TASK_0, config, config, TargetState.STARTED, never)
+    await worker.start_task(TASK_0, config, config, TargetState.STARTED, answers)
     await worker.stop_tasks([TASK_0])
 
     assert listener.of(TASK_0) == [State.UNASSIGNED]

@@ -2,6 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigData:
+    """Values that hold for a while only, as a lease of a vault does. Java: ConfigData.
+
+    When `ttl` seconds have gone by, connectors that use them are started anew, unless their
+    `config.action.reload` is `none`; tasks follow where the new values make a difference.
+    """
+
+    values: Mapping[str, str]
+    ttl: float | None = None
 
 
 class ConfigProvider(ABC):
@@ -23,8 +36,10 @@ class ConfigProvider(ABC):
         """
 
     @abstractmethod
-    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str] | ConfigData:
         """Return the values of those `keys` that exist at `path`; "" where none was given.
+
+        As `ConfigData` if they hold for a while only.
 
         Raises:
             ConfigError: The place cannot be read.

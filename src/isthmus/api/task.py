@@ -52,6 +52,16 @@ class TransactionContext(Protocol):
 class SourceTaskContext(Protocol):
     """What a source task may ask of the runtime. Java: SourceTaskContext."""
 
+    def configs(self) -> Mapping[str, str]:
+        """Return the task's settings with their variables resolved anew.
+
+        For secrets that change while the task runs. Asks the worker: not for every record.
+
+        Raises:
+            ConnectError: A config provider cannot read its place.
+        """
+        ...
+
     @property
     def offset_reader(self) -> SourceOffsetReader:
         """Reads the offsets that this connector has committed."""
@@ -156,6 +166,16 @@ class ErrantRecordReporter(Protocol):
 
 class SinkTaskContext(Protocol):
     """What a sink task may ask of the runtime. Java: SinkTaskContext."""
+
+    def configs(self) -> Mapping[str, str]:
+        """Return the task's settings with their variables resolved anew.
+
+        For secrets that change while the task runs. Asks the worker: not for every record.
+
+        Raises:
+            ConnectError: A config provider cannot read its place.
+        """
+        ...
 
     @property
     def assignment(self) -> frozenset[TopicPartition]:

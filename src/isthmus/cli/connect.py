@@ -31,6 +31,7 @@ from isthmus.herder.local_work import LocalWork
 from isthmus.herder.loggers import Loggers
 from isthmus.herder.metrics import Metrics
 from isthmus.herder.offsets import ExactlyOnce, Offsets
+from isthmus.herder.reloads import Reloads
 from isthmus.herder.restarts import Restarts
 from isthmus.herder.validation import Validation
 from isthmus.kafka.admin import TopicAdmin
@@ -241,6 +242,11 @@ class Connect:
             resolve,
             self._publish,
             self._restarts(),
+            Reloads(
+                self._config.transformer.resolve,
+                lambda name: self._herder.work.restart_connector(name),
+                self._herder.request,
+            ),
             preflight,
         )
 

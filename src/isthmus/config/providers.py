@@ -15,12 +15,14 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 from isthmus import secrets
 from isthmus.api.config_def import parse_list
+from isthmus.api.config_provider import ConfigData
 from isthmus.api.config_provider import ConfigProvider as AuthorsProvider
 from isthmus.api.errors import ConfigError
 from isthmus.config.properties import read_properties
@@ -36,13 +38,21 @@ _Value = TypeVar("_Value", str, str | None)
 class ConfigProvider(Protocol):
     """Where values of variables come from. Java: ConfigProvider."""
 
-    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str] | ConfigData:
         """Return the values of those `keys` that exist at `path`; "" where none was given.
 
         Raises:
             ConfigError: The place cannot be read.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved(Generic[_Value]):
+    """Settings whose variables are filled in, and for how many seconds all of them hold."""
+
+    config: dict[str, _Value]
+    ttl: float | None = None
 
 
 class ConfigTransformer:
@@ -59,29 +69,38 @@ class ConfigTransformer:
         Raises:
             ConfigError: A provider cannot read the place that a variable names.
         """
+        return self.resolve(props).config
+
+    def resolve(self, props: Mapping[str, _Value]) -> Resolved[_Value]:
+        """Do as `transform`, and say also how long the values hold; None for ever."""
         if not self._providers:
-            return dict(props)
-        values = self._look_up(value for value in props.values() if value is not None)
+            return Resolved(dict(props))
+        values, ttl = self._look_up(value for value in props.values() if value is not None)
         secrets.learn({value: _variable(place) for place, value in values.items()})
 
         def fill_in(text: str) -> str:
             return _VARIABLE.sub(lambda match: values.get(_place(match), match[0]), text)
 
         filled = {key: value if value is None else fill_in(value) for key, value in props.items()}
-        return cast("dict[str, _Value]", filled)
+        return Resolved(cast("dict[str, _Value]", filled), ttl)
 
-    def _look_up(self, texts: Iterable[str]) -> dict[_Place, str]:
+    def _look_up(self, texts: Iterable[str]) -> tuple[dict[_Place, str], float | None]:
         wanted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for text in texts:
             for match in _VARIABLE.finditer(text):
                 provider, path, key = _place(match)
                 wanted[provider, path].add(key)
-        return {
-            (name, path, key): value
-            for (name, path), keys in wanted.items()
-            if name in self._providers
-            for key, value in self._providers[name].get(path, keys).items()
-        }
+        values: dict[_Place, str] = {}
+        ttls: list[float] = []
+        for (name, path), keys in wanted.items():
+            if (provider := self._providers.get(name)) is None:
+                continue
+            found = provider.get(path, keys)
+            if isinstance(found, ConfigData):
+                ttls += [] if found.ttl is None else [found.ttl]
+                found = found.values
+            values |= {(name, path, key): value for key, value in found.items()}
+        return values, min(ttls, default=None)
 
 
 def _variable(place: _Place) -> str:
@@ -253,7 +272,7 @@ class _InstalledProvider:
         self._class, self._params = provider, params
         self._provider: AuthorsProvider | None = None
 
-    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str]:
+    def get(self, path: str, keys: Collection[str]) -> Mapping[str, str] | ConfigData:
         if self._provider is None:
             provider = self._class()
             provider.configure(self._params)

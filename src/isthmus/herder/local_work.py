@@ -18,11 +18,12 @@ from isthmus.config.tasks_max import TooManyTasksError, check_tasks_max, tasks_m
 from isthmus.group.assignor import Work
 from isthmus.herder.errors import RestError
 from isthmus.herder.reconcile import configs_with_placeholders, described, task_configs_changed
+from isthmus.herder.reloads import Reloads
 from isthmus.herder.restarts import Restarts, Subject
 from isthmus.plugins import is_config_error
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import Status, StatusStore
-from isthmus.worker.requests import Verify
+from isthmus.worker.requests import TaskAnswers, Verify
 from isthmus.worker.watchdog import Vitals
 from isthmus.worker.worker import Worker, WorkerListener
 
@@ -69,6 +70,7 @@ class LocalWork:
         resolve: Callable[[Config], dict[str, str | None]],
         publish: Publish,
         restarts: Restarts,
+        reloads: Reloads,
         preflight: Preflight | None = None,
     ) -> None:
         """`preflight` is for exactly-once support; None without it."""
@@ -81,6 +83,7 @@ class LocalWork:
         self._resolve = resolve
         self._publish = publish
         self.restarts = restarts
+        self._reloads = reloads
         self._preflight = preflight
         #: Tasks that wait for their preflight, before they have a process.
         self._in_preflight: dict[ConnectorTaskId, asyncio.Task[None]] = {}
@@ -117,6 +120,7 @@ class LocalWork:
         self.running -= stopping
         for name in stopping.connectors:
             self._cancel_background(name)
+            self._reloads.forget(name)
         for task in stopping.tasks & self._in_preflight.keys():
             self._in_preflight.pop(task).cancel()
         await asyncio.gather(
@@ -207,7 +211,7 @@ class LocalWork:
         if raw is None:
             return
         try:
-            config = self._resolve(raw)
+            config = self._reloads.resolve(name, raw)
             await self._worker.start_connector(name, config, target or TargetState.STARTED)
         except ConnectError as error:
             log.error("Connector %s could not be started: %s", name, error)
@@ -259,7 +263,8 @@ class LocalWork:
             connector_config, config = self._resolve(raw_connector), self._resolve(raw)
             limit, count = tasks_max(connector_config), state.task_count(task.connector)
             check_tasks_max(task.connector, connector_config, count, limit)
-            return await self._worker.start_task(task, connector_config, config, target, verify)
+            answers = TaskAnswers(lambda: self._resolve(raw), verify)
+            return await self._worker.start_task(task, connector_config, config, target, answers)
         except ConnectError as error:
             self._could_not_start(task, error)
             return False

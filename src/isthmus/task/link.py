@@ -25,6 +25,7 @@ from isthmus.channel import (
     FrameReader,
     GenerateTaskConfigs,
     ReadOffsets,
+    ReadTaskConfig,
     ReadyToStart,
     RelieveMemory,
     Reply,
@@ -45,7 +46,7 @@ from isthmus.task.progress import Progress
 log = logging.getLogger(__name__)
 
 Job: TypeAlias = StartConnector | StartTask | RunPluginJob
-Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets | SpellOffsetKeys
+Request: TypeAlias = ReadyToStart | ReadTaskConfig | ReadOffsets | WriteOffsets | SpellOffsetKeys
 
 #: A worker that takes nothing for this long has lost its place in the group, and its tasks with it.
 _SEND_TIMEOUT: Final = 60

@@ -34,6 +34,7 @@ from isthmus.config.worker import WorkerConfig
 from isthmus.heap import give_back_memory
 from isthmus.plugins import Plugins
 from isthmus.task.consumed import key_of, positions, raw_batches
+from isthmus.task.current_config import current_config
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.errant import ErrantRecords
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
@@ -91,7 +92,9 @@ class SinkRunner:
         errors = ErrorPolicy(settings, reporters, link.stopping, counts)
         self._pipeline = sink_pipeline(config, worker, plugins, errors)
         self._errant = ErrantRecords(errors, self._pipeline.to_bytes) if reporters else None
-        self._task.context = self._context = WorkerSinkTaskContext(self._errant)
+        self._task.context = self._context = WorkerSinkTaskContext(
+            self._errant, lambda: current_config(link)
+        )
         self._build_consumer(worker, job)
         stall = Supervision.of(config, worker.originals).stall
         self._lag = Lag(self._consumer, stall.timeout)

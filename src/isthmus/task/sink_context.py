@@ -1,6 +1,6 @@
 """What a sink task asks of the runtime. Java: WorkerSinkTaskContext."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from isthmus.api.errors import IllegalWorkerStateError
 from isthmus.api.task import ErrantRecordReporter
@@ -14,15 +14,23 @@ class WorkerSinkTaskContext:
     It takes note of what the task wants; the runner does it before it consumes the next time.
     """
 
-    def __init__(self, reporter: ErrantRecordReporter | None) -> None:
+    def __init__(
+        self,
+        reporter: ErrantRecordReporter | None,
+        configs: Callable[[], Mapping[str, str]],
+    ) -> None:
         #: Kept by the runner.
         self.partitions: set[Key] = set()
         #: Those that the task has paused, not those that the runtime pauses for a while.
         self.paused: set[Key] = set()
         self.commit_requested = False
         self._reporter = reporter
+        self._configs = configs
         self._rewinds: dict[Key, int] = {}
         self._timeout: float | None = None
+
+    def configs(self) -> Mapping[str, str]:
+        return self._configs()
 
     @property
     def assignment(self) -> frozenset[Key]:

@@ -32,6 +32,7 @@ from isthmus.heap import give_back_memory
 from isthmus.plugins import Plugins
 from isthmus.task.at_least_once import AtLeastOnce
 from isthmus.task.boundaries import boundary_of
+from isthmus.task.current_config import current_config
 from isthmus.task.dead_letters import DeadLetterQueue
 from isthmus.task.delivery import Delivery, SourceParts
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, log_reporters
@@ -75,9 +76,7 @@ class SourceRunner:
         self._link = link
         counts = ErrorCounts()
         self._parts, self._delivery = _assemble(job, link, plugins, self._task, worker, counts)
-        self._context = _Context(
-            job.connector, link, job.connector_config, self._delivery.transaction_context
-        )
+        self._context = _Context(job.connector, link, self._delivery.transaction_context)
         self._reporting = TaskMetrics(
             lambda values: link.send(Measured(dict(values))), self._measured, counts
         )
@@ -255,13 +254,14 @@ class _Context:
         self,
         connector: str,
         link: Link,
-        config: Mapping[str, str | None],
         transaction_context: TransactionContext | None,
     ) -> None:
         self._link = link
         self._reader = LinkOffsetReader(connector, link)
-        self.config = config
         self.transaction_context = transaction_context
+
+    def configs(self) -> dict[str, str]:
+        return current_config(self._link)
 
     @property
     def offset_reader(self) -> LinkOffsetReader:

@@ -53,7 +53,10 @@ class SinkRun:
         self._made: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
-        self._context = WorkerSinkTaskContext(_Reporter(self.reported) if reporter else None)
+        self._task_config: Mapping[str, str] = {}
+        self._context = WorkerSinkTaskContext(
+            _Reporter(self.reported) if reporter else None, lambda: self._task_config
+        )
         self.task: SinkTask
 
     def __enter__(self) -> Self:
@@ -67,7 +70,8 @@ class SinkRun:
         self.connector.start(self._config)
         self.task = self.connector.task_class()()
         self.task.context = self._context
-        self.task.start(self.connector.task_configs(1)[0])
+        self._task_config = self.connector.task_configs(1)[0]
+        self.task.start(self._task_config)
         self.assign(*self._assigned)
         return self
 

@@ -147,7 +147,7 @@ class SourceRun:
         )
         for config in configs:
             task = self.connector.task_class()()
-            task.context = _TaskContext(self, self._boundary(task))
+            task.context = _TaskContext(self, config, self._boundary(task))
             self.tasks.append(task)
             task.start(config)
 
@@ -244,9 +244,18 @@ class _Offsets:
 
 
 class _TaskContext:
-    def __init__(self, run: SourceRun, transaction_context: ConnectorBoundary | None) -> None:
+    def __init__(
+        self,
+        run: SourceRun,
+        config: Mapping[str, str],
+        transaction_context: ConnectorBoundary | None,
+    ) -> None:
         self._run = run
+        self._config = config
         self.transaction_context = transaction_context
+
+    def configs(self) -> Mapping[str, str]:
+        return self._config
 
     @property
     def offset_reader(self) -> _Offsets:

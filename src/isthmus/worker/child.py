@@ -15,6 +15,7 @@ from isthmus.channel import (
     FrameReader,
     GenerateTaskConfigs,
     ReadOffsets,
+    ReadTaskConfig,
     ReadyToStart,
     Reply,
     RunPluginJob,
@@ -206,7 +207,13 @@ class Child:
         if self.has_lost_lease:
             return
         match message:
-            case ReadyToStart() | ReadOffsets() | WriteOffsets() | SpellOffsetKeys():
+            case (
+                ReadyToStart()
+                | ReadTaskConfig()
+                | ReadOffsets()
+                | WriteOffsets()
+                | SpellOffsetKeys()
+            ):
                 await self._free_requests.acquire()
                 answering = asyncio.create_task(self._answer(message))
                 self._answering.add(answering)

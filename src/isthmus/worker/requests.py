@@ -1,19 +1,39 @@
-"""Answers what connectors and tasks ask of the worker: about offsets, and whether to go on."""
+"""Answers what connectors and tasks ask of the worker: offsets, settings, whether to go on."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import msgspec
 
+from isthmus import secrets
 from isthmus.api.errors import ConnectError
-from isthmus.channel import ReadOffsets, ReadyToStart, SpellOffsetKeys, WriteOffsets
+from isthmus.channel import (
+    ReadOffsets,
+    ReadTaskConfig,
+    ReadyToStart,
+    SpellOffsetKeys,
+    TaskConfig,
+    WriteOffsets,
+)
 
 log = logging.getLogger(__name__)
 
-Request: TypeAlias = ReadyToStart | ReadOffsets | WriteOffsets | SpellOffsetKeys
+Request: TypeAlias = ReadyToStart | ReadTaskConfig | ReadOffsets | WriteOffsets | SpellOffsetKeys
 #: Returns if a task may go on, raises ConnectError with the reason if it may not.
 Verify: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswers:
+    """What only the herder can tell a task: its config as of now, and whether it may go on.
+
+    `verify` is for source tasks that write exactly once; None for all others.
+    """
+
+    config: Callable[[], Mapping[str, str | None]]
+    verify: Verify | None = None
 
 
 class OffsetAccess(Protocol):
@@ -51,10 +71,10 @@ class OffsetStores(Protocol):
 class Requests:
     """What one connector or task may ask. For the event loop only."""
 
-    def __init__(self, offsets: OffsetAccess, verify: Verify | None = None) -> None:
-        """Have `verify` asked before a source task starts."""
+    def __init__(self, offsets: OffsetAccess, task: TaskAnswers | None = None) -> None:
+        """`task` is None for a connector."""
         self._offsets = offsets
-        self._verify = verify
+        self._task = task
 
     async def answer(self, request: Request) -> bytes:
         """Return the body of the reply.
@@ -64,9 +84,14 @@ class Requests:
         """
         match request:
             case ReadyToStart():
-                if self._verify is not None:
-                    await self._verify()
+                if self._task is not None and self._task.verify is not None:
+                    await self._task.verify()
                 await self._offsets.start()
+            case ReadTaskConfig():
+                if self._task is None:
+                    raise ConnectError("A connector has no task config")
+                config = dict(self._task.config())
+                return msgspec.msgpack.encode(TaskConfig(config, secrets.known_in(config)))
             case ReadOffsets(_, keys):
                 return msgspec.msgpack.encode(await self._offsets.get(keys))
             case SpellOffsetKeys(_, keys):

@@ -45,7 +45,7 @@ from isthmus.worker.metrics import (
     task_samples,
     watch_samples,
 )
-from isthmus.worker.requests import OffsetStores, Requests, Verify
+from isthmus.worker.requests import OffsetStores, Requests, TaskAnswers
 from isthmus.worker.task import TaskListener, WorkerTask
 from isthmus.worker.watchdog import TaskWatch, Vitals
 
@@ -262,13 +262,13 @@ class Worker:
         connector_config: Mapping[str, str | None],
         task_config: Mapping[str, str | None],
         target_state: TargetState,
-        verify: Verify | None = None,
+        answers: TaskAnswers | None = None,
     ) -> bool:
         """Have a process started that runs the task; how it fares is reported to the listener.
 
-        A source task that writes exactly once (KIP-618) has `verify` awaited when nobody else can
-        write under its transactional id any more, and before it reads where it stands: if that
-        raises a ConnectError, the task fails with its text.
+        A source task that writes exactly once (KIP-618) has `answers.verify` awaited when nobody
+        else can write under its transactional id any more, and before it reads where it stands: if
+        that raises a ConnectError, the task fails with its text.
 
         Raises:
             ConnectError: It runs here already, or there can be no process now.
@@ -290,7 +290,7 @@ class Worker:
         task = WorkerTask(id, self)
         self._starting.add(id)
         try:
-            task.attach(await self._start_child(job, task.take, verify))
+            task.attach(await self._start_child(job, task.take, answers))
         finally:
             self._starting.discard(id)
         self._tasks[id] = task
@@ -454,7 +454,7 @@ class Worker:
         self,
         job: StartConnector | StartTask,
         on_report: Callable[[AnyMessage], None],
-        verify: Verify | None = None,
+        answers: TaskAnswers | None = None,
     ) -> Child:
         if isinstance(job, StartConnector):
             name, config = job.name, job.config
@@ -463,7 +463,7 @@ class Worker:
         limits = Supervision.of(config, self._config.originals).limits
         wanted = wanted_by(config, self._config.originals)
         server = self._environments.server(await self._environments.locations_for(wanted))
-        requests = Requests(self._offsets.open(name, config), verify)
+        requests = Requests(self._offsets.open(name, config), answers)
         try:
             child = await Child.start(server, _title(job), job, requests, on_report)
         except BaseException:

@@ -3,9 +3,15 @@ from pathlib import Path
 
 import pytest
 
+from isthmus.api.config_provider import ConfigData
 from isthmus.api.config_provider import ConfigProvider as AuthorsProvider
 from isthmus.api.errors import ConfigError
-from isthmus.config.providers import ConfigTransformer, EnvVarConfigProvider, build_transformer
+from isthmus.config.providers import (
+    ConfigTransformer,
+    EnvVarConfigProvider,
+    Resolved,
+    build_transformer,
+)
 
 _JAVA = "org.apache.kafka.common.config.provider."
 
@@ -148,6 +154,23 @@ def test_a_provider_of_an_installed_package_is_asked() -> None:
     filled = transformer.transform({"a": "${p:x:ab}", "b": "${p:abc}"})
 
     assert filled == {"a": "xabab", "b": "${p:abc}"}
+
+
+class Lending(AuthorsProvider):
+    """Its values hold as many seconds as their path has characters."""
+
+    def get(self, path: str, keys: Collection[str]) -> ConfigData:
+        return ConfigData(dict.fromkeys(keys, "lent"), float(len(path)) or None)
+
+
+def test_settings_hold_as_long_as_the_shortest_lived_of_their_values() -> None:
+    given = {"config.providers": "p", "config.providers.p.class": f"{__name__}:Lending"}
+    transformer = build_transformer(given)
+
+    some = transformer.resolve({"a": "${p:xxx:k}", "b": "${p:xx:k}${p:k}", "c": "plain"})
+
+    assert some == Resolved({"a": "lent", "b": "lentlent", "c": "plain"}, 2.0)
+    assert transformer.resolve({"a": "${p:k}"}) == Resolved({"a": "lent"}, None)
 
 
 def test_a_class_that_is_no_provider_is_refused() -> None:

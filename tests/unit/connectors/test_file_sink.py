@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,9 @@ class NoOffsets:
 
     def offset(self, partition: object) -> None:
         return None
+
+    def configs(self) -> Mapping[str, str]:
+        return {}
 
     @property
     def transaction_context(self) -> None:

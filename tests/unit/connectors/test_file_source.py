@@ -33,6 +33,9 @@ class Context:
         self.offset_reader = Offsets(committed)
         self.during_sleep: Any = None
 
+    def configs(self) -> Mapping[str, str]:
+        return {}
+
     @property
     def transaction_context(self) -> None:
         return None

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from isthmus.channel import ConnectorTaskId, State, TargetState
+from isthmus.config.providers import Resolved
 from isthmus.config.supervision import Supervision
 from isthmus.group.assignor import Work
 from isthmus.herder.errors import ConflictError
 from isthmus.herder.local_work import LocalWork
+from isthmus.herder.reloads import Reloads
 from isthmus.herder.restarts import Restarts
 from isthmus.storage.config_store import ConfigStore
 from isthmus.storage.status_store import StatusStore
-from isthmus.worker.requests import Verify
+from isthmus.worker.requests import TaskAnswers, Verify
 from tests.support.memory_log import MemoryLog
 from tests.unit.herder.bench import TASK
 from tests.unit.storage.told import Told
@@ -34,9 +36,9 @@ class NotedWorker:
         connector_config: Mapping[str, str | None],
         task_config: Mapping[str, str | None],
         target_state: TargetState,
-        verify: Verify | None = None,
+        answers: TaskAnswers,
     ) -> bool:
-        self.tasks[id] = verify
+        self.tasks[id] = answers.verify
         return True
 
     async def stop_tasks(self, ids: Sequence[ConnectorTaskId]) -> None:
@@ -103,6 +105,7 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
         dict,
         publish,
         Restarts(lambda _name: Supervision.of({}, {}).restart, restart_nothing, gate.in_turn),
+        Reloads(lambda raw: Resolved(dict(raw)), reload_nothing, gate.in_turn),
         gate,
     )
     yield Site(work, worker, gate, statuses)
@@ -111,6 +114,10 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
 
 async def restart_nothing(work: Work) -> None:
     raise AssertionError(f"{work} has not failed")
+
+
+async def reload_nothing(name: str) -> None:
+    raise AssertionError(f"{name} has no values that end")
 
 
 async def publish(name: str, configs: Sequence[Mapping[str, str]]) -> None:
