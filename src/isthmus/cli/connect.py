@@ -141,7 +141,9 @@ class Connect:
         )
         self._herder.join(self._member)
         await asyncio.gather(
-            self._configs.start(self._herder), self._statuses.start(), self._offsets.start()
+            self._configs.start(self._herder),
+            self._statuses.start(self._herder.work_ended),
+            self._offsets.start(),
         )
         self._member.start()
         self._is_member = True

@@ -47,7 +47,7 @@ from isthmus.herder.stage import Stages
 from isthmus.herder.turns import Turns
 from isthmus.storage.cluster_state import ClusterState, SessionKey
 from isthmus.storage.config_store import ConfigStore, RestartRequest
-from isthmus.storage.status_store import StatusStore
+from isthmus.storage.status_store import Status, StatusStore
 
 log = logging.getLogger(__name__)
 
@@ -320,6 +320,16 @@ class Herder:
         self._settled = True
         await self._resolve_rebalance()
         self.rebalances.ended()
+
+    def work_ended(self, subject: str | ConnectorTaskId, status: Status) -> None:
+        """Delete what another worker says of work that has no config any more.
+
+        It comes behind the rebalance that took the work away, and with it behind the leader's
+        tidying, if the connector or task was slow to stop. In Java it then stays.
+        """
+        if not self._settled or not self.is_leader or status.worker_id == self.work.worker_id:
+            return
+        self.leader.clean_status(subject, self.configs.snapshot())
 
     def session_renewed(self, until: float) -> None:
         """Let the work go on until then, a moment of `time.monotonic`."""

@@ -128,12 +128,23 @@ class Leadership:
             return (size + 7) // 8
         return _KEY_BYTES.get(self._config.inter_worker_key_generation_algorithm, 32)
 
+    def clean_status(self, subject: str | ConnectorTaskId, state: ClusterState) -> None:
+        """Delete the status of one connector or task if it has no config any more."""
+        if isinstance(subject, str):
+            if not state.contains(subject):
+                self._delete_connector(subject)
+        elif subject not in state.tasks(subject.connector):
+            self._statuses.delete_task(subject)
+
     def clean_statuses(self, state: ClusterState) -> None:
         """Delete the statuses of connectors and tasks that have no config any more."""
         for name in deleted(self._statuses.connectors(), state):
-            log.info("Deleting the status of connector %s, which has no config any more", name)
-            self._statuses.delete_connector(name)
+            self._delete_connector(name)
         for name in state.connectors():
             configured = set(state.tasks(name))
             for task in self._statuses.tasks(name).keys() - configured:
                 self._statuses.delete_task(task)
+
+    def _delete_connector(self, name: str) -> None:
+        log.info("Deleting the status of connector %s, which has no config any more", name)
+        self._statuses.delete_connector(name)

@@ -25,6 +25,7 @@ _CONNECTOR = "status-connector-"
 _TASK = "status-task-"
 _TOPIC = "status-topic-"
 _TOPIC_CONNECTOR = ":connector-"
+_ENDS = frozenset({State.UNASSIGNED, State.FAILED})
 _FIRST_RETRY = 0.1
 _LONGEST_RETRY = 10.0
 #: A longer number is no task's; Python takes long to parse one, and refuses the longest.
@@ -53,6 +54,14 @@ class _Write:
 
     value: bytes | None
     status: Status | None = None
+
+
+#: Is told of a connector or task whose work has ended, as the topic says, and who says so.
+Ended = Callable[[str | ConnectorTaskId, Status], None]
+
+
+def _nobody(_subject: str | ConnectorTaskId, _status: Status) -> None:
+    pass
 
 
 class StatusStore:
@@ -85,9 +94,11 @@ class StatusStore:
         self._sent = asyncio.Event()
         self._sent.set()
         self._sender: asyncio.Task[None] | None = None
+        self._ended: Ended = _nobody
 
-    async def start(self) -> None:
-        """Read the topic to its end, and follow it."""
+    async def start(self, ended: Ended = _nobody) -> None:
+        """Read the topic to its end, and follow it; `ended` is told what it says from now on."""
+        self._ended = ended
         await self._log.start(self._read, self._say_all_again)
         self._sender = asyncio.create_task(self._send_pending(), name="status sender")
 
@@ -286,7 +297,7 @@ class StatusStore:
         worker of a later generation. That our work has ended gives way to the latter at once.
         """
         status = self._outbox[key].status
-        is_end = status is not None and status.state in (State.UNASSIGNED, State.FAILED)
+        is_end = status is not None and status.state in _ENDS
         if key not in self._failed and not (is_end and value is not None):
             return False
         return value is None or (status is not None and not _may_replace(_decode(value), status))
@@ -321,6 +332,8 @@ class StatusStore:
             self._say_again(f"{_CONNECTOR}{name}", known)
             return
         self._connectors[name] = status
+        if status.state in _ENDS:
+            self._ended(name, status)
 
     def _read_task(self, task: ConnectorTaskId, value: bytes | None) -> None:
         if value is None:
@@ -337,6 +350,8 @@ class StatusStore:
             self._say_again(f"{_TASK}{task}", known)
             return
         self._tasks[task.connector][task.task] = status
+        if status.state in _ENDS:
+            self._ended(task, status)
 
 
 def _may_replace(known: Status | None, status: Status) -> bool:

@@ -34,6 +34,7 @@ class NotedWork:
     """Stands in for LocalWork: what it is told to do goes on a list."""
 
     running: Work = field(default_factory=Work)
+    worker_id: str = "me:8083"
     generation: int = -1
     notes: list[str] = field(default_factory=list[str])
 
@@ -81,8 +82,9 @@ class Bench:
     herder: Herder
     work: NotedWork
     member: NotedMember
-    #: The config topic.
+    #: The config topic and the status topic.
     log: MemoryLog
+    status_log: MemoryLog
 
     async def join(self, assignment: Assignment, protocol: ConnectProtocol | None = None) -> None:
         """Go through one rebalance."""
@@ -116,7 +118,8 @@ async def make_bench(
     config = WorkerConfig.from_properties(settings)
     log = MemoryLog()
     configs = ConfigStore(log, leader_writer=leader_writer)
-    statuses = StatusStore(MemoryLog())
+    status_log = MemoryLog()
+    statuses = StatusStore(status_log)
     herder = Herder(
         config, configs, statuses, Leadership(config, configs, statuses), URL, set_no_level
     )
@@ -124,10 +127,10 @@ async def make_bench(
     herder.attach(work)  # pyright: ignore[reportArgumentType]
     herder.join(member)
     await configs.start(herder)
-    await statuses.start()
+    await statuses.start(herder.work_ended)
     running = asyncio.create_task(herder.run())
     try:
-        yield Bench(herder, work, member, log)
+        yield Bench(herder, work, member, log, status_log)
     finally:
         herder.halt()
         await asyncio.wait_for(running, 5)

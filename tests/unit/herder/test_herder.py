@@ -1,6 +1,7 @@
 """The herder's decisions in turn, over real stores in memory and a worker that only takes notes."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -159,6 +160,41 @@ async def test_only_the_leader_does_what_is_the_leaders(bench: Bench) -> None:
         bench.herder.require_leader()
 
     assert refused.value.url == "http://other:8083/"
+
+
+@pytest.mark.parametrize(
+    ("worker", "leader", "left"),
+    [("other:8083", "me", []), ("me:8083", "me", ["c"]), ("other:8083", "it", ["c"])],
+    ids=["a leader, of others", "a leader, of itself", "a follower"],
+)
+async def test_a_last_word_about_a_deleted_connector_is_deleted_by(
+    bench: Bench, worker: str, leader: str, left: list[str]
+) -> None:
+    # What a worker says of its own work is deleted with the rebalance in which that stops.
+    await bench.join(bench.assignment(leader=leader))
+    said = {"state": "UNASSIGNED", "trace": None, "worker_id": worker, "generation": 1}
+    value = json.dumps(said).encode()
+
+    bench.status_log.append((b"status-connector-c", value), (b"status-task-c-0", value))
+    await bench.status_log.read_to_end()
+    await bench.settle()
+
+    assert bench.herder.statuses.connectors() == left
+    deleted = [key for key, value in bench.status_log.records if value is None]
+    assert deleted == ([] if left else [b"status-connector-c", b"status-task-c-0"])
+
+
+async def test_a_last_word_about_a_connector_that_exists_stays(bench: Bench) -> None:
+    await bench.create(tasks=1)
+    await bench.join(bench.assignment())
+    said = {"state": "FAILED", "trace": None, "worker_id": "other:8083", "generation": 1}
+    value = json.dumps(said).encode()
+
+    bench.status_log.append((b"status-task-c-0", value), (b"status-task-c-1", value))
+    await bench.status_log.read_to_end()
+    await bench.settle()
+
+    assert list(bench.herder.statuses.tasks("c")) == [TASK]
 
 
 async def test_requests_wait_until_this_worker_is_in_the_group(bench: Bench) -> None:
