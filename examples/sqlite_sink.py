@@ -61,6 +61,7 @@ class SqliteSinkTask(SinkTask):
             self._database.execute(_CREATE)
         except sqlite3.Error as error:
             raise ConnectError(f"{config['file']} cannot be used: {error}") from error
+        self._rows = self.context.plugin_metrics.counter("rows")
 
     def put(self, records: SinkRecords) -> None:
         rows = [
@@ -79,6 +80,7 @@ class SqliteSinkTask(SinkTask):
         except sqlite3.OperationalError as error:
             # Another task is writing: the same records come again after a while.
             raise RetriableError(f"the database is busy: {error}") from error
+        self._rows.add(len(rows))
 
     def stop(self) -> None:
         self._database.close()

@@ -311,6 +311,20 @@ class Measured(Message, frozen=True):
     values: dict[str, float]
 
 
+class PluginSample(msgspec.Struct, frozen=True, array_like=True):
+    """One metric of a plugin's own (KIP-877), with the labels that it is shown with."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+class PluginsMeasured(Message, frozen=True):
+    """Child → worker: the metrics that its plugins have registered; all of them each time."""
+
+    samples: list[PluginSample]
+
+
 class Reply(Message, frozen=True):
     """The answer to request number `request`: a body, or an error's class name and text.
 
@@ -347,6 +361,7 @@ AnyMessage: TypeAlias = (
     | SpellOffsetKeys
     | TopicsUsed
     | Measured
+    | PluginsMeasured
     | Reply
 )
 

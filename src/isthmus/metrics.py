@@ -27,11 +27,14 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         ("source-task-metrics", "source_task", "source_task_metrics"),
         ("sink-task-metrics", "sink_task", "sink_task_metrics"),
         ("task-error-metrics", "task_error", "task_error_metrics"),
+        # What plugins count themselves (KIP-877); neither set of rules knows of it.
+        ("plugins", "plugins", "plugins"),
     )
 }
 DIALECTS: Final = ("strimzi", "confluent")
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
+_TO_NAME: Final = str.maketrans("-.", "__")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -53,7 +56,7 @@ def prometheus_text(samples: Iterable[Sample], dialect: str = "strimzi") -> str:
     """Return the samples in Prometheus's text format, each metric once, with its type."""
     families: dict[str, list[str]] = {}
     for sample in samples:
-        name = f"{GROUPS[sample.group][dialect]}_{sample.attribute.replace('-', '_')}"
+        name = f"{GROUPS[sample.group][dialect]}_{sample.attribute.translate(_TO_NAME)}"
         labels = dict(sample.labels)
         if dialect == "confluent" and sample.group == "connect-worker-metrics":
             labels.setdefault("connector", "aggregate")

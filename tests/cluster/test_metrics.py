@@ -4,7 +4,10 @@ from pathlib import Path
 
 import urllib3
 
+from isthmus.metrics import DIALECTS
 from isthmus.testing import Connect
+from tests.support.cluster import expect_value
+from tests.support.counting import SOURCE
 
 
 def scrape(connect: Connect, query: str = "") -> dict[str, float]:
@@ -68,3 +71,48 @@ def test_records_errors_states_and_rebalances_are_counted(
         assert (
             confluent['kafka_connect_connect_worker_metrics_task_count{connector="aggregate"}'] == 2
         )
+
+
+def test_what_plugins_count_is_shown_while_they_run(
+    bootstrap_servers: str, topic: str, tmp_path: Path
+) -> None:
+    task = f'connector="{topic}",task="0"'
+    expected = {
+        f'tables{{connector="{topic}",schema="public"}}': 4,
+        f"rows_total{{{task}}}": 3,
+        f"row_size_avg{{{task}}}": 10,
+        f"row_size_max{{{task}}}": 20,
+        f"row_size_total{{{task}}}": 3,
+        f'seen_total{{{task},transformation="count"}}': 2,
+        f'asked_total{{{task},transformation="count",predicate="even"}}': 3,
+        f'converted_total{{{task},converter="value"}}': 3,
+    }
+
+    def shown(dialect: str) -> dict[str, float]:
+        prefix = "kafka_connect_plugins_"
+        found = scrape(connect, f"?dialect={dialect}")
+        return {
+            name.removeprefix(prefix): value
+            for name, value in found.items()
+            if name.startswith(prefix)
+        }
+
+    with Connect(bootstrap_servers, tmp_path) as connect:
+        connect.create(
+            topic,
+            {
+                "connector.class": SOURCE,
+                "topic": topic,
+                "value.converter": "tests.support.counting:Counted",
+                "transforms": "count",
+                "transforms.count.type": "tests.support.counting:Seen",
+                "transforms.count.predicate": "even",
+                "predicates": "even",
+                "predicates.even.type": "tests.support.counting:Even",
+            },
+        )
+
+        for dialect in DIALECTS:
+            expect_value(dialect, lambda dialect=dialect: shown(dialect), expected)
+        connect.delete(topic)
+        expect_value("metrics of what is gone", lambda: shown("strimzi"), {})

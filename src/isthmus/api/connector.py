@@ -6,12 +6,18 @@ from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from isthmus.api.config_def import ConfigDef, ConfigValue
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.record import SourceOffset, SourcePartition
 from isthmus.api.task import SinkTask, SourceOffsetReader, SourceTask
 
 
 class ConnectorContext(Protocol):
     """What a connector may ask of the runtime; from any thread."""
+
+    @property
+    def plugin_metrics(self) -> PluginMetrics:
+        """Shows figures of this connector beside the worker's (KIP-877)."""
+        ...
 
     def request_task_reconfiguration(self) -> None:
         """Ask for `task_configs` to be called again, because the source or target changed."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from isthmus.api.config_def import ConfigDef
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.schema import Schema
 
 
@@ -46,6 +47,9 @@ class Converter(ABC):
 
     def configure(self, config: Mapping[str, str], *, is_key: bool) -> None:
         """Take the options, without the prefix `key.converter.` or `value.converter.`."""
+
+    def monitor(self, metrics: PluginMetrics) -> None:
+        """Register metrics of its own (KIP-877). Called once, after `configure`; keep `metrics`."""
 
     @abstractmethod
     def from_connect(self, topic: str, schema: Schema | None, value: Any) -> bytes | None:
@@ -102,6 +106,9 @@ class HeaderConverter(ABC):
 
     def configure(self, config: Mapping[str, str]) -> None:
         """Take the options, without the prefix `header.converter.`."""
+
+    def monitor(self, metrics: PluginMetrics) -> None:
+        """Register metrics of its own (KIP-877). Called once, after `configure`; keep `metrics`."""
 
     @abstractmethod
     def from_connect_header(

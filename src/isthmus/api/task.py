@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.record import (
     SinkRecord,
     SinkRecords,
@@ -51,6 +52,11 @@ class TransactionContext(Protocol):
 
 class SourceTaskContext(Protocol):
     """What a source task may ask of the runtime. Java: SourceTaskContext."""
+
+    @property
+    def plugin_metrics(self) -> PluginMetrics:
+        """Shows figures of this task beside the worker's (KIP-877)."""
+        ...
 
     def configs(self) -> Mapping[str, str]:
         """Return the task's settings with their variables resolved anew.
@@ -166,6 +172,11 @@ class ErrantRecordReporter(Protocol):
 
 class SinkTaskContext(Protocol):
     """What a sink task may ask of the runtime. Java: SinkTaskContext."""
+
+    @property
+    def plugin_metrics(self) -> PluginMetrics:
+        """Shows figures of this task beside the worker's (KIP-877)."""
+        ...
 
     def configs(self) -> Mapping[str, str]:
         """Return the task's settings with their variables resolved anew.

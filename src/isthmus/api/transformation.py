@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from isthmus.api.config_def import ConfigDef
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.record import RecordBatch, SinkBatch, SinkRecord, SourceBatch, SourceRecord
 
 AnyRecord = TypeVar("AnyRecord", SourceRecord, SinkRecord)
@@ -34,6 +35,9 @@ class Transformation(ABC):
 
     def configure(self, config: Mapping[str, str]) -> None:
         """Take the options, without the prefix `transforms.NAME.`."""
+
+    def monitor(self, metrics: PluginMetrics) -> None:
+        """Register metrics of its own (KIP-877). Called once, after `configure`; keep `metrics`."""
 
     @abstractmethod
     def apply(self, record: AnyRecord) -> AnyRecord | None:
@@ -72,6 +76,9 @@ class Predicate(ABC):
 
     def configure(self, config: Mapping[str, str]) -> None:
         """Take the options, without the prefix `predicates.NAME.`."""
+
+    def monitor(self, metrics: PluginMetrics) -> None:
+        """Register metrics of its own (KIP-877). Called once, after `configure`; keep `metrics`."""
 
     @abstractmethod
     def test(self, record: Any) -> bool:

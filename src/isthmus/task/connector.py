@@ -15,6 +15,7 @@ import msgspec
 
 from isthmus.api.connector import AnyConnector, SinkConnector
 from isthmus.api.errors import ConnectError
+from isthmus.api.metrics import PluginMetrics
 from isthmus.channel import (
     Failure,
     GenerateTaskConfigs,
@@ -33,6 +34,7 @@ from isthmus.task.failure import kind_of, trace_of_failure
 from isthmus.task.limits import apply_limits
 from isthmus.task.link import Link
 from isthmus.task.offset_reader import LinkOffsetReader
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,8 @@ class ConnectorRunner:
         self._job = job
         self._link = link
         self._plugins = plugins
-        self._context = _Context(job.name, link)
+        metrics = PluginMetricsRegistry(link, connector=job.name)
+        self._context = _Context(job.name, link, metrics.of())
         self._is_started = False
 
     def run(self) -> int:
@@ -136,8 +139,9 @@ class _Context:
     Also the one place that reports states, so that none follows FAILED.
     """
 
-    def __init__(self, name: str, link: Link) -> None:
+    def __init__(self, name: str, link: Link, plugin_metrics: PluginMetrics) -> None:
         self.version = "undefined"
+        self.plugin_metrics = plugin_metrics
         self.offset_reader = LinkOffsetReader(name, link)
         self._name = name
         self._link = link

@@ -23,6 +23,7 @@ from isthmus.config.connector import choose_converter
 from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import PluginKind, Plugins
 from isthmus.task.errors import ErrorPolicy, Stage
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 
 log = logging.getLogger(__name__)
 
@@ -99,14 +100,18 @@ def _applied(step: Step, batches: list[BatchT]) -> list[BatchT]:
 
 
 def source_pipeline(
-    config: Mapping[str, str | None], worker: WorkerConfig, plugins: Plugins, errors: ErrorPolicy
+    config: Mapping[str, str | None],
+    worker: WorkerConfig,
+    plugins: Plugins,
+    errors: ErrorPolicy,
+    metrics: PluginMetricsRegistry,
 ) -> Pipeline:
     """Return the steps of a source task: Connect data in, bytes out.
 
     Raises:
         ConnectError: A plugin cannot be found, built or configured.
     """
-    made = _Plugins(config, worker, plugins)
+    made = _Plugins(config, worker, plugins, metrics)
     header, headers_by = made.header_converter()
     key, keys_by = made.converter("key")
     value, values_by = made.converter("value")
@@ -157,25 +162,34 @@ class SinkPipeline(Pipeline):
 
 
 def sink_pipeline(
-    config: Mapping[str, str | None], worker: WorkerConfig, plugins: Plugins, errors: ErrorPolicy
+    config: Mapping[str, str | None],
+    worker: WorkerConfig,
+    plugins: Plugins,
+    errors: ErrorPolicy,
+    metrics: PluginMetricsRegistry,
 ) -> SinkPipeline:
     """Return the steps of a sink task: bytes in, Connect data out.
 
     Raises:
         ConnectError: A plugin cannot be found, built or configured.
     """
-    return SinkPipeline(_Plugins(config, worker, plugins), errors)
+    return SinkPipeline(_Plugins(config, worker, plugins, metrics), errors)
 
 
 class _Plugins:
     """Builds the plugins that a connector's config names."""
 
     def __init__(
-        self, config: Mapping[str, str | None], worker: WorkerConfig, plugins: Plugins
+        self,
+        config: Mapping[str, str | None],
+        worker: WorkerConfig,
+        plugins: Plugins,
+        metrics: PluginMetricsRegistry,
     ) -> None:
         self._config = config
         self._worker = worker
         self._plugins = plugins
+        self._metrics = metrics
         self.closing: list[Callable[[], None]] = []
 
     def converter(self, side: Literal["key", "value"]) -> tuple[Converter, str]:
@@ -184,6 +198,7 @@ class _Plugins:
         )
         converter, name = self._create(PluginKind.CONVERTER, choice.class_name, choice.version)
         converter.configure({**choice.options, "converter.type": side}, is_key=side == "key")
+        converter.monitor(self._metrics.of(converter=side))
         return converter, name
 
     def header_converter(self) -> tuple[HeaderConverter, str]:
@@ -192,6 +207,7 @@ class _Plugins:
             PluginKind.HEADER_CONVERTER, choice.class_name, choice.version
         )
         converter.configure({**choice.options, "converter.type": "header"})
+        converter.monitor(self._metrics.of(converter="header"))
         return converter, name
 
     def transformations(self) -> list[Step]:
@@ -204,6 +220,7 @@ class _Plugins:
         predicate_alias = options.pop("predicate", None)
         negate = options.pop("negate", "false").strip().lower() == "true"
         transformation.configure(options)
+        transformation.monitor(self._metrics.of(transformation=alias))
         if not predicate_alias:
             return Step(Stage.TRANSFORMATION, name, transformation.apply_batch)
         predicate = self._predicate(alias, predicate_alias.strip())
@@ -221,6 +238,7 @@ class _Plugins:
         class_name, version = options.pop("type"), options.pop("plugin.version", None)
         predicate, _ = self._create(PluginKind.PREDICATE, class_name, version)
         predicate.configure(options)
+        predicate.monitor(self._metrics.of(transformation=transformation, predicate=alias))
         return predicate
 
     def _create(self, kind: PluginKind, class_name: str, version: str | None) -> tuple[Any, str]:

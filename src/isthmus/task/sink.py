@@ -41,6 +41,7 @@ from isthmus.task.errors import ErrorPolicy, ErrorSettings, TaskStoppedError, lo
 from isthmus.task.link import Link
 from isthmus.task.metrics import ErrorCounts, SinkMetrics, TaskMetrics
 from isthmus.task.pipeline import sink_pipeline
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 from isthmus.task.progress import Lag
 from isthmus.task.sink_context import WorkerSinkTaskContext
 from isthmus.task.sink_offsets import SinkOffsets
@@ -90,10 +91,11 @@ class SinkRunner:
             self._dead_letters = DeadLetterQueue(settings, job, worker, link.stopping, counts)
             reporters.append(self._dead_letters)
         errors = ErrorPolicy(settings, reporters, link.stopping, counts)
-        self._pipeline = sink_pipeline(config, worker, plugins, errors)
+        registry = PluginMetricsRegistry(link, connector=job.connector, task=str(job.task))
+        self._pipeline = sink_pipeline(config, worker, plugins, errors, registry)
         self._errant = ErrantRecords(errors, self._pipeline.to_bytes) if reporters else None
         self._task.context = self._context = WorkerSinkTaskContext(
-            self._errant, lambda: current_config(link)
+            self._errant, lambda: current_config(link), registry.of()
         )
         self._build_consumer(worker, job)
         stall = Supervision.of(config, worker.originals).stall

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from isthmus.api.errors import IllegalWorkerStateError
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.task import ErrantRecordReporter
 
 Key = tuple[str, int]
@@ -18,6 +19,7 @@ class WorkerSinkTaskContext:
         self,
         reporter: ErrantRecordReporter | None,
         configs: Callable[[], Mapping[str, str]],
+        plugin_metrics: PluginMetrics,
     ) -> None:
         #: Kept by the runner.
         self.partitions: set[Key] = set()
@@ -26,6 +28,7 @@ class WorkerSinkTaskContext:
         self.commit_requested = False
         self._reporter = reporter
         self._configs = configs
+        self.plugin_metrics = plugin_metrics
         self._rewinds: dict[Key, int] = {}
         self._timeout: float | None = None
 

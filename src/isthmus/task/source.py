@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from isthmus.api.errors import RetriableError
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.task import SourceTask, TransactionContext
 from isthmus.channel import (
     ConnectorTaskId,
@@ -41,6 +42,7 @@ from isthmus.task.link import Link
 from isthmus.task.metrics import ErrorCounts, SourceMetrics, TaskMetrics
 from isthmus.task.offset_reader import LinkOffsetReader
 from isthmus.task.pipeline import source_pipeline
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 from isthmus.task.polled import Polled
 from isthmus.task.record_producer import RecordProducer
 from isthmus.task.topic_creation import TopicCreation
@@ -75,8 +77,13 @@ class SourceRunner:
         self._config = {key: value for key, value in job.config.items() if value is not None}
         self._link = link
         counts = ErrorCounts()
-        self._parts, self._delivery = _assemble(job, link, plugins, self._task, worker, counts)
-        self._context = _Context(job.connector, link, self._delivery.transaction_context)
+        registry = PluginMetricsRegistry(link, connector=job.connector, task=str(job.task))
+        self._parts, self._delivery = _assemble(
+            job, link, plugins, self._task, worker, counts, registry
+        )
+        self._context = _Context(
+            job.connector, link, registry.of(), self._delivery.transaction_context
+        )
         self._reporting = TaskMetrics(
             lambda values: link.send(Measured(dict(values))), self._measured, counts
         )
@@ -210,6 +217,7 @@ def _assemble(
     task: SourceTask,
     worker: WorkerConfig,
     counts: ErrorCounts,
+    registry: PluginMetricsRegistry,
 ) -> tuple[SourceParts, Delivery]:
     """Put together what records pass through on their way into Kafka.
 
@@ -231,7 +239,7 @@ def _assemble(
         id=id,
         task=task,
         link=link,
-        pipeline=source_pipeline(config, worker, plugins, errors),
+        pipeline=source_pipeline(config, worker, plugins, errors, registry),
         topic_creation=TopicCreation(worker, config, job.connector, job.task),
         dead_letters=letters,
         metrics=SourceMetrics(),
@@ -254,10 +262,12 @@ class _Context:
         self,
         connector: str,
         link: Link,
+        plugin_metrics: PluginMetrics,
         transaction_context: TransactionContext | None,
     ) -> None:
         self._link = link
         self._reader = LinkOffsetReader(connector, link)
+        self.plugin_metrics = plugin_metrics
         self.transaction_context = transaction_context
 
     def configs(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from isthmus.api.errors import ConfigError
 from isthmus.api.record import RecordBatch, SinkBatch, SinkRecord, SourceBatch, SourceRecord
 from isthmus.api.schema import Schema
 from isthmus.api.transformation import AnyRecord, Transformation
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 
 
 def errors(connector: Connector, config: Mapping[str, str | None]) -> dict[str, list[str]]:
@@ -28,6 +29,15 @@ def require_valid(connector: Connector, config: Mapping[str, str]) -> None:
     found = [text for texts in errors(connector, config).values() for text in texts]
     if found:
         raise ConfigError("; ".join(found))
+
+
+def measured(registry: PluginMetricsRegistry) -> dict[str, float]:
+    """Return the values of all metrics now, by their names with labels."""
+    found: dict[str, float] = {}
+    for sample in registry.samples():
+        labels = ",".join(f'{label}="{value}"' for label, value in sample.labels.items())
+        found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
 
 
 def to_bytes(
@@ -86,6 +96,7 @@ def transformed(
         AssertionError: Its batch method makes something else.
     """
     transformation.configure(config or {})
+    transformation.monitor(PluginMetricsRegistry(None).of())
     before = _batch_of(record)
     made = transformation.apply(record)
     by_batch = _rows(transformation.apply_batch(before))
@@ -99,6 +110,7 @@ def transformed(
 def _configure(converter: Converter, config: Mapping[str, str] | None, is_key: bool) -> None:
     side = "key" if is_key else "value"
     converter.configure({**(config or {}), "converter.type": side}, is_key=is_key)
+    converter.monitor(PluginMetricsRegistry(None).of())
 
 
 def _batch_of(record: SourceRecord | SinkRecord) -> SourceBatch | SinkBatch:

@@ -5,11 +5,13 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from isthmus.api.connector import SinkConnector
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.record import Headers, SinkBatch, SinkRecord, SinkRecords
 from isthmus.api.schema import Schema
 from isthmus.api.task import SinkTask, TopicPartition
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 from isthmus.task.sink_context import WorkerSinkTaskContext
-from isthmus.testing.plugins import require_valid
+from isthmus.testing.plugins import measured, require_valid
 
 
 class Reported(NamedTuple):
@@ -54,10 +56,18 @@ class SinkRun:
         self._ends: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._task_config: Mapping[str, str] = {}
+        self._registry = PluginMetricsRegistry(None)
         self._context = WorkerSinkTaskContext(
-            _Reporter(self.reported) if reporter else None, lambda: self._task_config
+            _Reporter(self.reported) if reporter else None,
+            lambda: self._task_config,
+            self._registry.of(task="0"),
         )
         self.task: SinkTask
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the connector and its tasks have registered, such as `rows-total{task="0"}`."""
+        return measured(self._registry)
 
     def __enter__(self) -> Self:
         """Start the connector, then its task, and open the partitions.
@@ -66,7 +76,7 @@ class SinkRun:
             ConfigError: The connector does not accept the config; the text names all errors.
         """
         require_valid(self.connector, self._config)
-        self.connector.context = _ConnectorContext(self)
+        self.connector.context = _ConnectorContext(self, self._registry.of())
         self.connector.start(self._config)
         self.task = self.connector.task_class()()
         self.task.context = self._context
@@ -197,8 +207,9 @@ class _Reporter:
 
 
 class _ConnectorContext:
-    def __init__(self, run: SinkRun) -> None:
+    def __init__(self, run: SinkRun, metrics: PluginMetrics) -> None:
         self._run = run
+        self.plugin_metrics = metrics
 
     def request_task_reconfiguration(self) -> None:
         self._run.reconfiguration_requested = True

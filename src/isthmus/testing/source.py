@@ -9,11 +9,13 @@ from typing import Self
 
 from isthmus.api.connector import SourceConnector
 from isthmus.api.errors import RetriableError
+from isthmus.api.metrics import PluginMetrics
 from isthmus.api.record import SourceBatch, SourceOffset, SourcePartition, SourceRecord
 from isthmus.api.task import SourceTask
 from isthmus.kafka.offset_codec import decode_value, encode_key, encode_value
 from isthmus.task.boundaries import ConnectorBoundary, End
-from isthmus.testing.plugins import require_valid
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
+from isthmus.testing.plugins import measured, require_valid
 
 _CONNECTOR = "test"
 
@@ -54,6 +56,7 @@ class SourceRun:
         self.reconfiguration_requested = False
         #: What the connector gave to `raise_error`.
         self.raised: Exception | None = None
+        self._registry = self._tasks_registry = PluginMetricsRegistry(None)
         #: The transactions that the tasks have ended so far; an empty one is none.
         self.transactions: list[Transaction] = []
         self._boundaries: dict[SourceTask, ConnectorBoundary] = {}
@@ -66,6 +69,11 @@ class SourceRun:
         self._ahead: deque[tuple[SourceTask, SourceBatch]] = deque()
         self._returned: list[tuple[SourceTask, SourceBatch]] = []
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the connector and its tasks have registered, such as `rows-total{task="0"}`."""
+        return {**measured(self._registry), **measured(self._tasks_registry)}
+
     def __enter__(self) -> Self:
         """Start the connector, then its tasks.
 
@@ -73,7 +81,7 @@ class SourceRun:
             ConfigError: The connector does not accept the config; the text names all errors.
         """
         require_valid(self.connector, self._config)
-        self.connector.context = _ConnectorContext(self)
+        self.connector.context = _ConnectorContext(self, self._registry.of())
         self.connector.start(self._config)
         self._start_tasks()
         return self
@@ -141,13 +149,15 @@ class SourceRun:
     def _start_tasks(self) -> None:
         self._stopping = False
         self.reconfiguration_requested = False
+        self._tasks_registry = PluginMetricsRegistry(None)
         configs = self.connector.task_configs(self._tasks_max)
         assert len(configs) <= self._tasks_max, (
             f"task_configs gave {len(configs)} tasks, tasks.max is {self._tasks_max}"
         )
-        for config in configs:
+        for number, config in enumerate(configs):
             task = self.connector.task_class()()
-            task.context = _TaskContext(self, config, self._boundary(task))
+            metrics = self._tasks_registry.of(task=f"{number}")
+            task.context = _TaskContext(self, config, metrics, self._boundary(task))
             self.tasks.append(task)
             task.start(config)
 
@@ -248,10 +258,12 @@ class _TaskContext:
         self,
         run: SourceRun,
         config: Mapping[str, str],
+        plugin_metrics: PluginMetrics,
         transaction_context: ConnectorBoundary | None,
     ) -> None:
         self._run = run
         self._config = config
+        self.plugin_metrics = plugin_metrics
         self.transaction_context = transaction_context
 
     def configs(self) -> Mapping[str, str]:
@@ -270,8 +282,9 @@ class _TaskContext:
 
 
 class _ConnectorContext:
-    def __init__(self, run: SourceRun) -> None:
+    def __init__(self, run: SourceRun, metrics: PluginMetrics) -> None:
         self._run = run
+        self.plugin_metrics = metrics
 
     @property
     def offset_reader(self) -> _Offsets:

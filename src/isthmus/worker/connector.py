@@ -6,7 +6,7 @@ it may be STOPPED, which needs no process, and started again, which needs a new 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -18,6 +18,8 @@ from isthmus.channel import (
     ChangeState,
     Failure,
     GenerateTaskConfigs,
+    PluginSample,
+    PluginsMeasured,
     ReconfigurationRequested,
     StartConnector,
     State,
@@ -79,6 +81,8 @@ class WorkerConnector:
         self._left_alone = False
         self._stopping = False
         self._has_reported_end = False
+        #: The metrics that the connector has registered, while its process runs.
+        self.plugins_measured: Sequence[PluginSample] = ()
 
     @property
     def child(self) -> Child | None:
@@ -191,6 +195,8 @@ class WorkerConnector:
                 self._version = version or self._version
                 self._has_reported_end = self._stopping and state in _FINAL_STATES
                 self._change(state, trace, failure)
+            case PluginsMeasured(samples):
+                self.plugins_measured = samples
             case ReconfigurationRequested():
                 self._listener.reconfiguration_requested(self.name)
             case _:
@@ -200,6 +206,8 @@ class WorkerConnector:
         self, state: State, trace: str | None = None, failure: Failure | None = None
     ) -> None:
         self.state = state
+        if state in _FINAL_STATES:
+            self.plugins_measured = ()
         self._changed.set()
         with logs.context(f"{self.name}|worker"):
             self._listener.connector_state(self.name, state, trace, self._version, failure)

@@ -6,6 +6,8 @@ Java: WorkerMetricsGroup, TaskMetricsGroup of WorkerTask, ConnectorMetricsGroup 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from msgspec.structs import astuple
+
 from isthmus.channel import ConnectorTaskId, State
 from isthmus.metrics import Sample
 from isthmus.worker.connector import WorkerConnector
@@ -84,6 +86,13 @@ def task_samples(tasks: Iterable[WorkerTask]) -> Iterator[Sample]:
         yield Sample(group, "pause-ratio", labels, task.times.share(State.PAUSED))
         for name, value in task.measured.items():
             yield Sample(_group_of(name), name, labels, value)
+
+
+def plugin_samples(owners: Iterable[WorkerConnector | WorkerTask]) -> Iterator[Sample]:
+    """Return the metrics that plugins have registered, as they were last reported (KIP-877)."""
+    for owner in owners:
+        for name, labels, value in map(astuple, owner.plugins_measured):
+            yield Sample("plugins", name, labels, value)
 
 
 def watch_samples(watches: Mapping[ConnectorTaskId, TaskWatch]) -> Iterator[Sample]:

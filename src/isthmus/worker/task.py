@@ -13,6 +13,8 @@ from isthmus.channel import (
     ConnectorTaskId,
     Failure,
     Measured,
+    PluginSample,
+    PluginsMeasured,
     State,
     StateChanged,
     Stop,
@@ -74,6 +76,8 @@ class WorkerTask:
         self._watch: asyncio.Task[None]
         #: What the task said of itself last, by the names of Java's attributes.
         self.measured: Mapping[str, float] = {}
+        #: The metrics of its plugins, while it runs.
+        self.plugins_measured: Sequence[PluginSample] = ()
         self.times = StateTimes()
         self._stopping = False
         self._has_reported_end = False
@@ -109,6 +113,8 @@ class WorkerTask:
                 self._change(state, trace, failure)
             case Measured(values):
                 self.measured = values
+            case PluginsMeasured(samples):
+                self.plugins_measured = samples
             case TopicsUsed(topics):
                 self._listener.topics_used(self.id, topics)
             case _:
@@ -120,6 +126,8 @@ class WorkerTask:
         self.state = state
         self.times.enter(state)
         self._has_reported_end = state in (State.UNASSIGNED, State.FAILED)
+        if self._has_reported_end:
+            self.plugins_measured = ()
         with logs.context(f"{self.id.connector}|task-{self.id.task}"):
             self._listener.task_state(self.id, state, trace, self._version, failure)
 

@@ -42,6 +42,7 @@ from isthmus.worker.metrics import (
     Startups,
     connector_samples,
     memory_samples,
+    plugin_samples,
     task_samples,
     watch_samples,
 )
@@ -171,6 +172,7 @@ class Worker:
         yield from self._task_startups.samples("task")
         yield from connector_samples(self._connectors.values())
         yield from task_samples(self._tasks.values())
+        yield from plugin_samples([*self._connectors.values(), *self._tasks.values()])
         yield Sample("connect-worker-metrics", "task-stalls-total", {}, self._stalls)
         yield from watch_samples(self._watches)
         yield from memory_samples(self.pids())

@@ -12,6 +12,7 @@ from isthmus.api.struct import Struct
 from isthmus.connectors import file_sink
 from isthmus.connectors.file_sink import FileStreamSinkConnector, FileStreamSinkTask
 from isthmus.connectors.file_source import FileStreamSourceTask
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 
 
 def records(*values: Any, schema: Schema | None = None) -> SinkRecords:
@@ -116,6 +117,8 @@ class NoOffsets:
 
     def offset(self, partition: object) -> None:
         return None
+
+    plugin_metrics = PluginMetricsRegistry(None).of()
 
     def configs(self) -> Mapping[str, str]:
         return {}

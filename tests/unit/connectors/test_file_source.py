@@ -13,6 +13,7 @@ from isthmus.api.record import SourceBatch, SourceOffset, SourcePartition
 from isthmus.api.schema import STRING
 from isthmus.connectors import file_source
 from isthmus.connectors.file_source import FileStreamSourceConnector, FileStreamSourceTask
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 
 
 class Offsets:
@@ -32,6 +33,8 @@ class Context:
     def __init__(self, committed: Mapping[str, Any] | None = None) -> None:
         self.offset_reader = Offsets(committed)
         self.during_sleep: Any = None
+
+    plugin_metrics = PluginMetricsRegistry(None).of()
 
     def configs(self) -> Mapping[str, str]:
         return {}

@@ -11,6 +11,7 @@ from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import Plugins
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, Failure, ToleranceExceededError
 from isthmus.task.pipeline import SinkPipeline, sink_pipeline, source_pipeline
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 from tests.support.scripted_link import worker_config
 from tests.support.transformations import PACKAGE
 
@@ -36,12 +37,16 @@ def errors(config: Mapping[str, str], notes: Notes) -> ErrorPolicy:
 
 def sent(config: Mapping[str, str], batch: SourceBatch, notes: Notes | None = None) -> Any:
     """Return what the steps of a source make of a batch, as topics with values."""
-    pipeline = source_pipeline(config, WORKER, PLUGINS, errors(config, notes or Notes()))
+    pipeline = source_pipeline(
+        config, WORKER, PLUGINS, errors(config, notes or Notes()), PluginMetricsRegistry(None)
+    )
     return [(made.topic, list(made.values)) for made in pipeline.convert(batch)]
 
 
 def sink(config: Mapping[str, str], notes: Notes | None = None) -> SinkPipeline:
-    return sink_pipeline(config, WORKER, PLUGINS, errors(config, notes or Notes()))
+    return sink_pipeline(
+        config, WORKER, PLUGINS, errors(config, notes or Notes()), PluginMetricsRegistry(None)
+    )
 
 
 def polled(values: Iterable[object], **columns: Any) -> SourceBatch:
@@ -62,7 +67,9 @@ def consumed(values: Iterable[bytes | None], **columns: Any) -> SinkBatch:
 
 
 def test_a_source_gives_bytes_without_schemas() -> None:
-    pipeline = source_pipeline({}, WORKER, PLUGINS, errors({}, Notes()))
+    pipeline = source_pipeline(
+        {}, WORKER, PLUGINS, errors({}, Notes()), PluginMetricsRegistry(None)
+    )
     headers = [(Header("h", 7, INT32),), ()]
 
     (made,) = pipeline.convert(polled(["a", None], keys=[1, 2], key_schema=INT32, headers=headers))

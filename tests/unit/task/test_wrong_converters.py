@@ -11,6 +11,7 @@ from isthmus.config.worker import WorkerConfig
 from isthmus.plugins import Plugins
 from isthmus.task.errors import ErrorPolicy, ErrorSettings, Failure, ToleranceExceededError
 from isthmus.task.pipeline import sink_pipeline, source_pipeline
+from isthmus.task.plugin_metrics import PluginMetricsRegistry
 from tests.support.scripted_link import worker_config
 from tests.support.transformations import PACKAGE
 
@@ -81,7 +82,7 @@ def test_a_wrong_converter_says_what_the_bytes_look_like_and_where_they_are(
         f"{side}.converter.schema.registry.url": "mock://wrong",
     }
     batch = consumed([data]) if side == "value" else consumed([b"v"], keys=[data])
-    pipeline = sink_pipeline(config, WORKER, PLUGINS, errors(Notes()))
+    pipeline = sink_pipeline(config, WORKER, PLUGINS, errors(Notes()), PluginMetricsRegistry(None))
 
     with pytest.raises(ToleranceExceededError) as caught:
         pipeline.convert(batch)
@@ -121,7 +122,9 @@ def test_of_a_sinks_batch_the_bad_record_is_found_in_each_stage(
     stage: str, config: dict[str, str], columns: dict[str, Any]
 ) -> None:
     notes = Notes()
-    pipeline = sink_pipeline(config, WORKER, PLUGINS, errors(notes, errors_tolerance="all"))
+    pipeline = sink_pipeline(
+        config, WORKER, PLUGINS, errors(notes, errors_tolerance="all"), PluginMetricsRegistry(None)
+    )
     texts = [str(row).encode() for row in range(8)]
 
     made = pipeline.convert(consumed(**{"values": texts, **columns}))
@@ -144,7 +147,9 @@ def test_of_a_sources_batch_the_bad_record_is_found_in_each_stage(stage: str) ->
     )
     config = {f"{stage.lower()}.converter": INTEGER, "value.converter": INTEGER}
     notes = Notes()
-    pipeline = source_pipeline(config, WORKER, PLUGINS, errors(notes, errors_tolerance="all"))
+    pipeline = source_pipeline(
+        config, WORKER, PLUGINS, errors(notes, errors_tolerance="all"), PluginMetricsRegistry(None)
+    )
 
     made = pipeline.convert(batch)
 

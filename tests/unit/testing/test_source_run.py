@@ -10,6 +10,7 @@ from isthmus.api.errors import ConfigError, DataError, RetriableError
 from isthmus.api.record import SourceRecord
 from isthmus.api.task import SourceTask
 from isthmus.testing import SourceRun, Transaction
+from tests.support.counting import CountingSource
 
 
 class Counting(SourceConnector):
@@ -192,3 +193,23 @@ def values_of(transaction: Transaction) -> list[int]:
 def test_a_task_has_no_say_in_transactions_otherwise() -> None:
     with SourceRun(Counting(), {"topic": "t"}) as source:
         assert source.tasks[0].context.transaction_context is None
+
+
+def test_metrics_are_there_by_their_labels_and_begin_anew_with_the_tasks() -> None:
+    with SourceRun(CountingSource(), {"topic": "t"}, tasks_max=2) as source:
+        source.poll(6)
+        assert source.metrics == {
+            'tables{schema="public"}': 4,
+            'rows-total{task="0"}': 3,
+            'row.size-avg{task="0"}': 10,
+            'row.size-max{task="0"}': 20,
+            'row.size-total{task="0"}': 3,
+            **{
+                name.replace('"0"', '"1"'): value
+                for name, value in source.metrics.items()
+                if '"0"' in name
+            },
+        }
+        source.restart()
+
+        assert source.metrics['rows-total{task="0"}'] == 0
