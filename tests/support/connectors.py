@@ -79,7 +79,8 @@ def exhaust() -> None:
     limit = now + 256 * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     while True:
-        _memory.append(bytearray(1024))
+        # By pieces that are large to the threads of librdkafka, which abort if they get nothing.
+        _memory.append(bytearray(1 << 20))
 
 
 def fork() -> None:
