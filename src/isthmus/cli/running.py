@@ -22,7 +22,7 @@ from isthmus import CONNECT_VERSION, __version__, logs
 from isthmus.api.errors import ConfigError, ConnectError
 from isthmus.cli.connect import Connect, Mode
 from isthmus.config.client_security import without_effect
-from isthmus.config.kerberos import check_kerberos
+from isthmus.config.kerberos import check_kerberos, take_java_krb5_conf
 from isthmus.config.properties import read_properties
 from isthmus.config.worker import WorkerConfig
 from isthmus.herder.api import HerderServices
@@ -56,6 +56,7 @@ def run_worker(
     """
     # Java's main class has this name, and operators look for it in the list of processes.
     setproctitle(f"isthmus {main_class} {' '.join(arguments)}")
+    take_java_krb5_conf()  # before there is a process that would not have it
     # Before any thread, on the thread that lives as long as the worker; it starts meanwhile.
     fork_server = ForkServer()
     fork_server.start()

@@ -1,6 +1,7 @@
 """Kerberos (SASL GSSAPI): from Java's settings and login module to those of our clients.
 
 check_kerberos()          what a worker lacks for it, before it starts
+take_java_krb5_conf()     the krb5.conf that Java is told of, for MIT's library as well
 librdkafka_kerberos()     for confluent-kafka, which has kinit fill the process's ticket cache
 kafka_python_kerberos()   for kafka-python, which keeps tickets of a keytab in memory
 
@@ -17,11 +18,14 @@ from functools import cache
 from typing import Final
 
 from isthmus.api.errors import ConfigError
+from isthmus.config.jaas import java_option
 
 _MECHANISM: Final = "sasl.mechanism"
 _KINIT: Final = "sasl.kerberos.kinit.cmd"
 _SERVICE: Final = "sasl.kerberos.service.name"
 _RELOGIN: Final = "sasl.kerberos.min.time.before.relogin"
+_JAVA_KRB5_CONF: Final = "java.security.krb5.conf"
+_KRB5_CONF: Final = "KRB5_CONFIG"
 #: Clients of a worker, by the prefix of their settings; the first are the worker's own.
 _PREFIXES: Final = ("", "producer.", "consumer.", "admin.")
 _LIBRDKAFKA_LACKS: Final = (
@@ -126,6 +130,16 @@ def check_kerberos(originals: Mapping[str, str]) -> None:
             raise ConfigError.invalid(key, "GSSAPI", _LIBRDKAFKA_LACKS)
         if not prefix and not has_gssapi_module():
             raise ConfigError.invalid(key, "GSSAPI", _GSSAPI_LACKS)
+
+
+def take_java_krb5_conf() -> None:
+    """Have Kerberos read the krb5.conf of KAFKA_OPTS, here and in processes started from now on.
+
+    KRB5_CONFIG, which MIT's library goes by and Java does not know, counts if it is set.
+    """
+    path = java_option(_JAVA_KRB5_CONF)
+    if path:
+        os.environ.setdefault(_KRB5_CONF, path)
 
 
 @cache

@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from isthmus.config.client_security import (
     librdkafka_security,
     without_effect,
 )
-from isthmus.config.kerberos import KerberosLogin, check_kerberos
+from isthmus.config.kerberos import KerberosLogin, check_kerberos, take_java_krb5_conf
 
 _LOGIN = "com.sun.security.auth.module.Krb5LoginModule required"
 _KERBEROS = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "GSSAPI"}
@@ -180,3 +181,25 @@ def test_when_tickets_are_renewed_is_not_for_us_to_say() -> None:
 
     assert without_effect(_KERBEROS | {key: "0.5"}) == [key]
     assert without_effect(_KERBEROS | {key: "0.8"}) == []
+
+
+@pytest.mark.parametrize(
+    ("opts", "before", "after"),
+    [
+        ("-Xmx1g -Djava.security.krb5.conf=/k/krb5.conf", None, "/k/krb5.conf"),
+        ("-Djava.security.krb5.conf=/k/krb5.conf", "/mine.conf", "/mine.conf"),
+        ("-Djava.security.krb5.conf=", None, None),
+        ("-Xmx1g", None, None),
+    ],
+)
+def test_the_krb5_conf_that_java_is_told_of_counts(
+    opts: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KRB5_CONFIG", before or "")
+    if before is None:
+        monkeypatch.delenv("KRB5_CONFIG")
+    monkeypatch.setenv("KAFKA_OPTS", opts)
+
+    take_java_krb5_conf()
+
+    assert os.environ.get("KRB5_CONFIG") == after
