@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     NewTopic,  # pyright: ignore[reportPrivateImportUsage]
 )
 
+from isthmus.api.config_provider import ConfigData, ConfigProvider
 from isthmus.embedded.process import free_port
 from isthmus.embedded.worker_process import WorkerProcess
 from tests.support.cluster import Cluster, child_titles, expect, file_source
@@ -233,6 +234,31 @@ def test_a_stop_while_the_broker_is_away_ends_soon(cluster: Cluster, tmp_path: P
     assert worker.stop() == 0
 
     assert time.monotonic() - began < 10
+
+
+class Impatience(ConfigProvider):
+    """Sends the worker that asks it for a value the signal that is the key."""
+
+    def get(self, path: str, keys: Collection[str]) -> ConfigData:
+        [name] = keys
+        os.kill(os.getpid(), signal.Signals[name])
+        time.sleep(30)
+        return ConfigData({name: path})
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_stop_while_settings_are_read_ends_at_once(tmp_path: Path, name: str) -> None:
+    provider = f"{Impatience.__module__}:{Impatience.__qualname__}"
+    properties = {
+        "config.providers": "impatience",
+        "config.providers.impatience.class": provider,
+        "group.id": f"${{impatience:none:{name}}}",
+    }
+
+    code, log = run_worker(tmp_path, properties, timeout=20)
+
+    assert code == 0, log
+    assert f"Stopped by {name} before it had started" in log
 
 
 def test_sigquit_prints_where_all_threads_are_and_the_worker_goes_on(cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from setproctitle import setproctitle
@@ -34,6 +35,7 @@ WRONG_USAGE = 1
 _RUN_FAILED = 1
 _START_FAILED = 2
 _CONNECTOR_FAILED = 3
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def run_worker(
     logs.configure(in_background=True)
     faulthandler.register(signal.SIGQUIT, all_threads=True)  # as a JVM prints its threads
     try:
+        for number in _stop_signals():
+            signal.signal(number, _stop_early)
         log.info("Isthmus %s, as Kafka Connect %s", __version__, CONNECT_VERSION)
         log.info("Kafka version: %s", CONNECT_VERSION)
         launch = prepare(read_properties(Path(arguments[0])))
@@ -72,8 +76,28 @@ def run_worker(
     except ConfigError as error:
         log.error("%s: %s", arguments[0], error)
         return _START_FAILED
+    except _StoppedEarly as stopped:
+        log.info("Stopped by %s before it had started", stopped)
+        return 0
     finally:
         logs.flush()
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Return the signals that stop the worker; one that is ignored is not: `nohup` means it."""
+    return [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+class _StoppedEarly(BaseException):
+    """The worker was told to stop before it had anything to stop."""
+
+
+def _stop_early(number: int, frame: FrameType | None) -> None:
+    """End what the worker waits for: its settings may be on their way from a slow provider.
+
+    Nothing is logged here: the signal may have come while the main thread holds the log's lock.
+    """
+    raise _StoppedEarly(signal.Signals(number).name)
 
 
 def _warn(config: WorkerConfig) -> None:
@@ -89,9 +113,8 @@ def _warn(config: WorkerConfig) -> None:
 async def _run(launch: Launch, fork_server: ForkServer) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
-            loop.add_signal_handler(number, stop.set)
+    for number in _stop_signals():
+        loop.add_signal_handler(number, stop.set)
     connect = Connect(launch.config, fork_server, launch.mode)
     living = asyncio.create_task(_live(connect, launch))
     stopping = asyncio.create_task(stop.wait())
