@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportPrivateImportUsage=false
 
+import compileall
 import time
 import traceback
 import uuid
@@ -17,6 +18,7 @@ from typing import Protocol
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+import isthmus
 from bench.cases import AVRO_CASES, AVRO_JARS, LINE, STRING, Topic, fitting, text_line
 from bench.measure import request, wait
 from bench.summary import ISTHMUS, shown
@@ -60,6 +62,10 @@ class Bench:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     failed: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        # Of what was edited since bin/environment compiled it, as jars are, starts would be slower.
+        compileall.compile_dir(Path(isthmus.__file__).parent, quiet=1)
 
     def note(self, case: str, column: str, figure: float, unit: str) -> None:
         self.results[case][column].append(figure)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -246,19 +246,31 @@ class Impatience(ConfigProvider):
         return ConfigData({name: path})
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
-def test_a_stop_while_settings_are_read_ends_at_once(tmp_path: Path, name: str) -> None:
+@pytest.fixture
+def heeded(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """Let the workers of a test heed a signal, even if the tests were started with `nohup`."""
+    before = signal.signal(request.param, signal.SIG_DFL)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+@pytest.mark.parametrize(
+    "heeded", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], indirect=True, ids=lambda n: n.name
+)
+def test_a_stop_while_settings_are_read_ends_at_once(
+    tmp_path: Path, heeded: signal.Signals
+) -> None:
     provider = f"{Impatience.__module__}:{Impatience.__qualname__}"
     properties = {
         "config.providers": "impatience",
         "config.providers.impatience.class": provider,
-        "group.id": f"${{impatience:none:{name}}}",
+        "group.id": f"${{impatience:none:{heeded.name}}}",
     }
 
     code, log = run_worker(tmp_path, properties, timeout=20)
 
     assert code == 0, log
-    assert f"Stopped by {name} before it had started" in log
+    assert f"Stopped by {heeded.name} before it had started" in log
 
 
 def test_sigquit_prints_where_all_threads_are_and_the_worker_goes_on(cluster: Cluster) -> None:

@@ -111,11 +111,12 @@ class Connect:
         self._worker: Worker
         self._member: RunningMember
         self.services: HerderServices
+        self._reading: asyncio.Future[tuple[None, None, None]] | None = None
         self._is_built = False
         self._is_member = False
 
     async def prepare(self) -> None:
-        """Open the ports, look for the Kafka cluster, and put all parts together.
+        """Open the ports, look for the Kafka cluster, put all parts together and answer requests.
 
         Raises:
             ConnectError: A port is taken, no broker answers, or a converter is not there.
@@ -126,25 +127,28 @@ class Connect:
         self.services = self._build(cluster_id)
         self._is_built = True
         await self._worker.start()
-        await self._worker.check_converters()
+        await self._rest.start(self.services)
+        self._reading = asyncio.gather(
+            self._offsets.start(),  # first: it has the most partitions, and takes longest to make
+            self._statuses.start(self._herder.work_ended),
+            self._configs.start(self._herder),
+        )
+        loop, worker_id = asyncio.get_running_loop(), self._config.worker_id(self._rest.bound)
+        # The first waits for imports, the second for a child that imports, reading for the broker.
+        self._member, _ = await asyncio.gather(
+            asyncio.to_thread(self._mode.make_member, self._herder, worker_id, loop),
+            self._worker.check_converters(),
+        )
+        self._herder.join(self._member)
 
     async def start(self) -> None:
-        """Start all parts; returns when the worker has read its topics and joins the group.
+        """Start what is left; returns when the worker has read its topics and joins the group.
 
         Raises:
             ConnectError: An internal topic cannot be made, read or used.
         """
-        await self._rest.start(self.services)
-        loop, worker_id = asyncio.get_running_loop(), self._config.worker_id(self._rest.bound)
-        self._member = await asyncio.to_thread(
-            self._mode.make_member, self._herder, worker_id, loop
-        )
-        self._herder.join(self._member)
-        await asyncio.gather(
-            self._configs.start(self._herder),
-            self._statuses.start(self._herder.work_ended),
-            self._offsets.start(),
-        )
+        assert self._reading is not None
+        await self._reading
         self._member.start()
         self._is_member = True
 
@@ -181,6 +185,9 @@ class Connect:
             await self._worker.end_processes()
         else:
             await self._fork_server.stop()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         await asyncio.gather(self._configs.stop(), self._statuses.stop(), self._offsets.stop())
         log.info("Kafka Connect stopped")
 

@@ -31,6 +31,10 @@ _LOOKUP_TIMEOUT = 30.0
 _REQUEST_TIMEOUT = 10.0
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 10.0
+#: So much longer each pause is; a topic just made has all its leaders after some 0.2 s.
+_LONGER = 1.3
+#: How long the brokers may take for that before the log says so.
+_ELECTION_SECONDS = 1.0
 #: How long brokers may take to say where the topic ends when the log starts, as in Java.
 _FIRST_END_TIMEOUT = 15 * 60.0
 _CONSUME_MESSAGES = 500
@@ -468,16 +472,16 @@ class KafkaTopicLog:
         Asked by the admin client: on the consumer's connection the broker would answer only after
         the fetch that waits there for something new.
         """
-        pause, trouble = _FIRST_PAUSE, ""
+        pause, trouble, told = _FIRST_PAUSE, "", time.monotonic() + _ELECTION_SECONDS
         while not self._stopping.is_set():
             try:
                 return self._admin.end_offsets(self._topic, list(self._positions))
             except RetriableError as error:
-                if str(error) != trouble:
+                if str(error) != trouble and time.monotonic() > told:
                     trouble = str(error)
                     log.warning("Topic %s: its end is not known yet: %s", self._topic, trouble)
                 self._stopping.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(_LONGER * pause, _LONGEST_PAUSE)
         raise self._stopped()
 
     def _stopped(self) -> ConnectError:
