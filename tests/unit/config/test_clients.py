@@ -61,6 +61,7 @@ def test_a_source_producer_loses_nothing_and_keeps_the_order() -> None:
         "client.id": "connector-producer-orders-3",
         "delivery.timeout.ms": 2147483647,
         "enable.idempotence": "false",
+        "linger.ms": 2,
         "max.in.flight.requests.per.connection": 1,
         "partitioner": "murmur2_random",
     }
