@@ -28,6 +28,9 @@ from bench.measure import Progress, Watermark, create, delete
 from bench.summary import ISTHMUS, LIMIT, Case
 
 _UNIT = "records/s"
+#: Several tasks do not join their group at once. By default the first learns of the next with its
+#: heartbeat, after up to 3 s; by then it may have read the whole topic alone.
+_HASTE = {"consumer.override.heartbeat.interval.ms": "100"}
 CASES = [Case(name, _UNIT, more_is_better=True) for name in [*SOURCES, *SINKS]]
 
 
@@ -118,7 +121,7 @@ def sink_rate(bench: Bench, peer: Peer, case: SinkCase, records: int, size: int)
     file = bench.directory / name
     config = {"connector.class": SINK, "file": str(file), "topics": case.topic}
     config |= {"tasks.max": str(case.tasks), **with_registry(case.config, bench.registry_url)}
-    create(peer.url, name, config)
+    create(peer.url, name, config | (_HASTE if case.tasks > 1 else {}))
     try:
         written = Progress(size, lambda: file.stat().st_size if file.exists() else 0)
         rate = written.rate() * records / size
